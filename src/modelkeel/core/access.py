@@ -38,7 +38,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEW,
     Role.CONTRIBUTOR: _TRACK,
     Role.MAINTAINER: _TRACK
-    | {Permission.PROMOTE, Permission.DEPLOY, Permission.PREDICT, Permission.MONITOR, Permission.POLICY, Permission.AUDIT},
+    | {
+        Permission.PROMOTE,
+        Permission.DEPLOY,
+        Permission.PREDICT,
+        Permission.MONITOR,
+        Permission.POLICY,
+        Permission.AUDIT,
+    },
     Role.APPROVER: _VIEW | {Permission.APPROVE, Permission.AUDIT},
     Role.ADMIN: frozenset(Permission) - {Permission.INTERNAL},
 }

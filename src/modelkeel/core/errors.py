@@ -37,31 +37,43 @@ class KeelError(Exception):
 
 
 class InvalidInput(KeelError):
+    """The request is malformed."""
+
     status = 400
     code = "INVALID_PARAMETER_VALUE"
 
 
 class NotFound(KeelError):
+    """No such thing, or not the caller's to see."""
+
     status = 404
     code = "RESOURCE_DOES_NOT_EXIST"
 
 
 class Conflict(KeelError):
+    """It changed meanwhile."""
+
     status = 409
     code = "RESOURCE_CONFLICT"
 
 
 class AlreadyExists(Conflict):
+    """The name is taken."""
+
     status = 409
     code = "RESOURCE_ALREADY_EXISTS"
 
 
 class Unauthenticated(KeelError):
+    """The caller did not say who they are."""
+
     status = 401
     code = "UNAUTHENTICATED"
 
 
 class PermissionDenied(KeelError):
+    """The caller may not do this."""
+
     status = 403
     code = "PERMISSION_DENIED"
 
@@ -86,10 +98,14 @@ class Refused(PermissionDenied):
 
 
 class Unavailable(KeelError):
+    """It can't be done now; trying again may help."""
+
     status = 503
     code = "TEMPORARILY_UNAVAILABLE"
 
 
 class Corrupt(KeelError):
+    """Stored content does not match its digest."""
+
     status = 500
     code = "DATA_LOSS"

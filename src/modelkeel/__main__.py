@@ -1,0 +1,5 @@
+"""`python -m modelkeel`."""
+
+from modelkeel.cli import main
+
+main()

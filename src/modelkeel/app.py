@@ -1,0 +1,214 @@
+"""The composition root: every slice mounted, every port filled, every subscription named, on one page."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from litestar import Litestar, Response, get
+from litestar.datastructures import Cookie
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.response import Redirect
+
+from modelkeel.core.errors import InvalidInput, Unauthenticated
+from modelkeel.http.auth import COOKIE, Authentication, current_principal
+from modelkeel.http.guard import LOCAL, Guard
+from modelkeel.http.problems import HANDLERS
+from modelkeel.identity import routes as identity_routes
+from modelkeel.identity.models import RoleAuthorizer
+from modelkeel.identity.service import Identity
+from modelkeel.ledger import routes as ledger_routes
+from modelkeel.ledger.service import Ledger
+from modelkeel.ledger.subscriptions import Subscription, follow
+from modelkeel.storage.blobs import BlobStore
+from modelkeel.storage.database import Database
+from modelkeel.storage.home import Home, write_private
+from modelkeel.storage.migrate import migrate
+from modelkeel.version import __version__
+
+log = logging.getLogger(__name__)
+CHECKPOINT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a server is run.
+
+    Attributes:
+        home: its folder.
+        host: address to listen on.
+        port: of the control plane; predictions have `predict_port`.
+        database: `sqlite:///…` or `postgresql://…`; none: SQLite in the home.
+        anonymous: whether a tokenless loopback caller may track.
+        hosts: names under which the server may be addressed.
+    """
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 5757
+    predict_port: int = 5858
+    database: str | None = None
+    anonymous: bool = True
+    hosts: frozenset[str] = LOCAL
+
+    @property
+    def url(self) -> str:
+        """Where the control plane answers."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in LOCAL
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether the server can serve."""
+
+    status: str
+    version: str
+    entries: int
+
+
+@dataclass(slots=True)
+class Keel:
+    """Every service of one server, wired together."""
+
+    settings: Settings
+    home: Home
+    database: Database
+    blobs: BlobStore
+    ledger: Ledger
+    identity: Identity
+    login_codes: set[str] = field(default_factory=set)
+    owner_token: str = ""
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Keel":
+        """Opens the home, brings the database up to date and makes the owner's token on the first run.
+
+        Raises:
+            InvalidInput: the address is not loopback and tokenless callers are allowed.
+            Unavailable: another server holds the home.
+        """
+        if settings.anonymous and not settings.on_loopback:
+            raise InvalidInput(
+                f"Listening on {settings.host} without authentication would let anybody in.",
+                hint="Add --no-anonymous: then every caller needs a token.",
+            )
+        home = Home(settings.home)
+        database = Database(settings.database or f"sqlite:///{home.path / 'modelkeel.db'}")
+        migrate(database, copy_to=home.path / "backups")
+        authorizer = RoleAuthorizer()
+        ledger = Ledger(database, _signing_key(home), authorizer)
+        identity = Identity(database, ledger, authorizer)
+        blobs = BlobStore.local(home.folder("blobs"))
+        keel = cls(settings, home, database, blobs, ledger, identity)
+        token_file = home.path / "owner.token"
+        minted = identity.first_run()
+        if minted is not None:
+            write_private(token_file, minted.encode())
+        keel.owner_token = token_file.read_text() if token_file.exists() else ""
+        return keel
+
+    def close(self) -> None:
+        """Finishes waiting writes and gives the home free."""
+        self.database.close()
+        self.home.close()
+
+    def subscriptions(self) -> list[Subscription]:
+        """Everybody who hears of ledger entries."""
+        return []
+
+    def workers(self) -> list[Callable[[], Awaitable[None]]]:
+        """Background work of the server, each for ever."""
+        return [self._sign_checkpoints, *(_following(self.ledger, s) for s in self.subscriptions())]
+
+    async def _sign_checkpoints(self) -> None:
+        while True:
+            await self.ledger.sign_checkpoint()
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            await self.ledger.changed(3600)
+
+
+def create_app(keel: Keel) -> Litestar:
+    """The control plane as an ASGI application."""
+
+    @get("/health", exclude_from_auth=True, summary="Is the server healthy?")
+    async def health() -> Health:
+        return Health("ok", __version__, await keel.ledger.size())
+
+    @get("/login", include_in_schema=False)
+    async def login(code: str) -> Response[None]:
+        if code not in keel.login_codes:
+            raise Unauthenticated("This link was used already.", hint="`modelkeel up` prints a new one.")
+        keel.login_codes.discard(code)
+        cookie = Cookie(key=COOKIE, value=keel.owner_token, httponly=True, samesite="strict", path="/")
+        return Redirect("/", cookies=[cookie])
+
+    anonymous = keel.identity.anonymous if keel.settings.anonymous else None
+    return Litestar(
+        route_handlers=[
+            health,
+            login,
+            identity_routes.router(keel.identity),
+            ledger_routes.router(keel.ledger),
+        ],
+        dependencies={"principal": Provide(current_principal, sync_to_thread=False)},
+        middleware=[
+            DefineMiddleware(Guard, hosts=keel.settings.hosts),
+            DefineMiddleware(Authentication, authenticate=keel.identity.authenticate, anonymous=anonymous),
+        ],
+        exception_handlers=HANDLERS,
+        lifespan=[lambda _app: _background(keel)],
+        openapi_config=OpenAPIConfig(
+            title="Modelkeel", version=__version__, path="/api/v1/openapi", render_plugins=[ScalarRenderPlugin()]
+        ),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _background(keel: Keel) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(_forever(worker)) for worker in keel.workers()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        keel.close()
+
+
+async def _forever(worker: Callable[[], Awaitable[None]]) -> None:
+    """Restarts a worker that failed, after a pause: one fault must not end the watch."""
+    while True:
+        try:
+            await worker()
+        except Exception:
+            log.exception("background work failed")
+        await asyncio.sleep(5)
+
+
+def _following(ledger: Ledger, subscription: Subscription) -> Callable[[], Awaitable[None]]:
+    return lambda: follow(ledger, subscription)
+
+
+def _signing_key(home: Home) -> Ed25519PrivateKey:
+    path = home.folder("keys") / "ledger.pem"
+    if not path.exists():
+        key = Ed25519PrivateKey.generate()
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        write_private(path, key.private_bytes(*form))
+        return key
+    loaded = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(loaded, Ed25519PrivateKey):
+        raise InvalidInput(f"{path} is not an Ed25519 key.", hint="Restore the key file from a backup.")
+    return loaded

@@ -1,0 +1,14 @@
+"""The table of commands. Each is named by its module and imported only when it runs, so `--help` stays quick."""
+
+import cyclopts
+
+from modelkeel.version import __version__
+
+app = cyclopts.App(
+    name="modelkeel",
+    version=__version__,
+    help="The whole life of a machine-learning model in one place.",
+    help_epilogue="Start with `modelkeel up`, or see everything at once with `modelkeel demo`.",
+)
+app.command("modelkeel.cli.up:up")
+app.command("modelkeel.cli.up:down")

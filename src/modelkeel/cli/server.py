@@ -1,0 +1,56 @@
+"""Runs the control plane in this process, and says where it answers."""
+
+import json
+import os
+import socket
+from dataclasses import replace
+from typing import Any
+
+import uvicorn
+from rich.console import Console
+
+from modelkeel.app import Keel, Settings, create_app
+from modelkeel.storage.home import write_private
+from modelkeel.version import __version__
+
+
+class _Server(uvicorn.Server):
+    """Tells the home's `server.json` once it answers, and clears it at the end."""
+
+    def __init__(self, config: uvicorn.Config, keel: Keel, code: str) -> None:
+        super().__init__(config)
+        self._keel = keel
+        self._code = code
+
+    async def startup(self, *arguments: Any, **options: Any) -> None:
+        await super().startup(*arguments, **options)
+        settings = self._keel.settings
+        self._keel.login_codes.add(self._code)
+        state = {"pid": os.getpid(), "url": settings.url, "predict_port": settings.predict_port}
+        write_private(settings.home / "server.json", json.dumps(state).encode())
+        console = Console()
+        console.print(
+            f"[bold]Modelkeel {__version__}[/] on [link={settings.url}]{settings.url}[/]  home {settings.home}"
+        )
+        console.print(f"  page     {settings.url}/login?code={self._code}", highlight=False, soft_wrap=True)
+        console.print(f"  mlflow   export MLFLOW_TRACKING_URI={settings.url}", highlight=False, soft_wrap=True)
+        console.print(f"  token    {settings.home / 'owner.token'}", highlight=False, soft_wrap=True)
+
+    async def shutdown(self, *arguments: Any, **options: Any) -> None:
+        await super().shutdown(*arguments, **options)
+        (self._keel.settings.home / "server.json").unlink(missing_ok=True)
+
+
+def serve(settings: Settings, code: str) -> None:
+    """Serves until stopped.
+
+    Args:
+        settings: how; port 0 is replaced by a free one.
+        code: opens the page once, as the owner.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.host, settings.port))
+    keel = Keel.open(replace(settings, port=listener.getsockname()[1]))
+    config = uvicorn.Config(create_app(keel), log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+    _Server(config, keel, code).run(sockets=[listener])

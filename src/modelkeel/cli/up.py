@@ -1,0 +1,117 @@
+"""`modelkeel up` and `modelkeel down`: the server of a home."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+from cyclopts import Parameter
+
+from modelkeel.core.errors import Unavailable
+
+
+def up(
+    *,
+    home: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 5757,
+    predict_port: int = 5858,
+    database: str | None = None,
+    anonymous: Annotated[bool, Parameter(negative="--no-anonymous")] = True,
+    allow_host: tuple[str, ...] = (),
+    detach: bool = False,
+) -> None:
+    """Start the server.
+
+    Examples:
+        modelkeel up
+        modelkeel up --home ./keel --port 8000 --detach
+
+    Parameters
+    ----------
+    home
+        The folder that holds everything; MODELKEEL_HOME, or ~/.modelkeel.
+    host
+        Address to listen on; anything but loopback needs --no-anonymous.
+    port
+        Port of the API, the page and the `mlflow` protocol; 0 takes a free one.
+    predict_port
+        Port of the prediction API; 0 takes a free one.
+    database
+        A Postgres address (postgresql://USER@HOST/NAME) instead of SQLite in the home.
+    anonymous
+        Whether programs on this machine may track without a token.
+    allow_host
+        Further host names under which the server may be addressed.
+    detach
+        Return as soon as the server answers; `modelkeel down` ends it.
+    """
+    from modelkeel.storage.home import default_home
+
+    folder = (home or default_home()).absolute()
+    if detach:
+        _detach(folder)
+        return
+    from modelkeel.app import Settings
+    from modelkeel.cli.server import serve
+    from modelkeel.http.guard import LOCAL
+
+    names = LOCAL | set(allow_host) | ({host} if host not in {"0.0.0.0", "::"} else {"*"})  # noqa: S104
+    serve(Settings(folder, host, port, predict_port, database, anonymous, frozenset(names)), secrets.token_urlsafe(16))
+
+
+def down(*, home: Path | None = None, seconds: float = 30) -> None:
+    """Stop the server of a home, and its prediction processes.
+
+    Parameters
+    ----------
+    home
+        The folder that holds everything; MODELKEEL_HOME, or ~/.modelkeel.
+    seconds
+        How long to wait for it to end.
+    """
+    from modelkeel.storage.home import default_home
+
+    folder = (home or default_home()).absolute()
+    state = folder / "server.json"
+    if not state.exists():
+        raise Unavailable(f"No server runs on {folder}.")
+    pid = int(json.loads(state.read_text())["pid"])
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    while state.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if state.exists():
+        raise Unavailable(f"The server (process {pid}) did not end within {seconds:g} s.")
+
+
+def _detach(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state = folder / "server.json"
+    state.unlink(missing_ok=True)
+    arguments = [a for a in sys.argv[1:] if a != "--detach"]
+    with (folder / "server.log").open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "modelkeel", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise Unavailable("The server did not start.", hint=f"See {folder / 'server.log'}.")
+        if state.exists():
+            url = json.loads(state.read_text())["url"]
+            if httpx.get(f"{url}/health").is_success:
+                print(url)
+                return
+        time.sleep(0.02)
+    raise Unavailable("The server did not answer within 30 s.", hint=f"See {folder / 'server.log'}.")

@@ -1,0 +1,1 @@
+"""The ASGI kit of the control plane: who asks, Host and Origin checks, problem details."""

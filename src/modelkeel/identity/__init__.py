@@ -1,0 +1,1 @@
+"""Users, services, tokens, workspaces and roles."""

@@ -1,0 +1,1 @@
+"""The one ordered stream of what happened: entries, Merkle tree, checkpoints, cursors, verification."""

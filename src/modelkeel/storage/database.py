@@ -1,0 +1,163 @@
+"""The database: reads on a small pool of threads, writes group-committed by one thread.
+
+Concurrent writers share one transaction and one fsync, each inside a savepoint of its own, so one
+that fails undoes nothing of the others. A caller is answered after the commit: acknowledged means durable.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from modelkeel.core.clock import now_ms
+from modelkeel.core.errors import Conflict, Unavailable
+from modelkeel.storage.engines import READERS, Engines, open_engines
+from modelkeel.storage.transaction import Participant, Tx
+
+R = TypeVar("R")
+GROUP_UNITS = 32
+GROUP_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class _Unit:
+    work: Callable[[Tx], Any]
+    done: Future[Any]
+
+
+class Database:
+    """One SQLite file or one Postgres database.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql://…`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engines: Engines = open_engines(url)
+        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._closed = False
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="keel-read")
+        self._writer = threading.Thread(target=self._write_loop, name="keel-write", daemon=True)
+        self._writer.start()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engines.writer.dialect.name
+
+    async def write(self, work: Callable[[Tx], R]) -> R:
+        """Runs `work` in a write transaction and returns its result once it is durable.
+
+        `work` does no network, no blob I/O and runs no user code: other writers wait for it.
+
+        Raises:
+            Unavailable: the database is closed or refused the commit; nothing was stored.
+        """
+        return await asyncio.wrap_future(self._submit(work))
+
+    def write_now(self, work: Callable[[Tx], R]) -> R:
+        """`write` for a caller that is not in an event loop."""
+        return self._submit(work).result()
+
+    async def read(self, work: Callable[[Tx], R]) -> R:
+        """Runs `work` on one consistent snapshot; readers never wait for the writer."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    def read_now(self, work: Callable[[Tx], R]) -> R:
+        """`read` for a caller that is not in an event loop."""
+        with self.engines.reader.connect() as conn, conn.begin():
+            return work(Tx(conn))
+
+    def close(self) -> None:
+        """Finishes the waiting writes, then closes every connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        self._writer.join()
+        self._readers.shutdown()
+        self.engines.dispose()
+
+    def _submit(self, work: Callable[[Tx], R]) -> Future[R]:
+        if self._closed:
+            raise Unavailable("The database is closed.", hint="The server is stopping; try again.")
+        done: Future[R] = Future()
+        self._queue.put(_Unit(work, done))
+        return done
+
+    def _write_loop(self) -> None:
+        ended = False
+        while not ended:
+            first = self._queue.get()
+            if first is None:
+                return
+            ended = self._commit_group(first)
+
+    def _next(self, deadline: float) -> _Unit | bool | None:
+        """The next waiting unit; None ends the loop; False: nobody waits, or the group is old enough."""
+        if time.monotonic() > deadline:
+            return False
+        try:
+            return self._queue.get_nowait()
+        except queue.Empty:
+            return False
+
+    def _commit_group(self, first: _Unit) -> bool:
+        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+        participants: dict[object, Participant] = {}
+        unit: _Unit | bool | None = first
+        deadline = time.monotonic() + GROUP_SECONDS
+        try:
+            with self.engines.writer.connect() as conn, conn.begin():
+                while isinstance(unit, _Unit):
+                    answers.append((unit.done, *_run_unit(unit, Tx(conn, now_ms(), participants))))
+                    if len(answers) == GROUP_UNITS:
+                        break
+                    unit = self._next(deadline)
+                for participant in participants.values():
+                    participant.flush(Tx(conn, now_ms(), participants))
+        except Exception as error:  # noqa: BLE001 - whatever it was, every writer of the group must hear of it
+            failure = Unavailable(f"The database refused the commit: {error}", hint="Nothing was stored; try again.")
+            failure.__cause__ = error
+            if not answers and isinstance(first, _Unit):
+                answers.append((first.done, None, failure))
+            answers = [(done, None, failed or failure) for done, _, failed in answers]
+        else:
+            for participant in participants.values():
+                participant.committed()
+        for done, result, failed in answers:
+            if not done.set_running_or_notify_cancel():
+                continue
+            if failed is None:
+                done.set_result(result)
+            else:
+                done.set_exception(failed)
+        return unit is None
+
+
+def _run_unit(unit: _Unit, tx: Tx) -> tuple[Any, BaseException | None]:
+    marks = {key: participant.mark() for key, participant in tx.participants.items()}
+    savepoint = tx.conn.begin_nested()
+    try:
+        result = unit.work(tx)
+        savepoint.commit()
+    except Exception as error:  # noqa: BLE001 - handed to the caller whose unit this is
+        if tx.conn.in_nested_transaction() or savepoint.is_active:
+            savepoint.rollback()
+        for key, participant in list(tx.participants.items()):
+            if key in marks:
+                participant.restore(marks[key])
+            else:
+                del tx.participants[key]
+        if isinstance(error, sa.exc.IntegrityError):
+            conflict = Conflict("Another write got there first.", hint="Read it again, then retry.")
+            conflict.__cause__ = error
+            return None, conflict
+        return None, error
+    return result, None

@@ -1,0 +1,85 @@
+"""SQLAlchemy engines for both databases, set up so that an acknowledged write is durable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import QueuePool
+
+from modelkeel.core.errors import InvalidInput
+
+READERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """A pool for the one writer and a pool for the readers of one database."""
+
+    writer: sa.Engine
+    reader: sa.Engine
+
+    def dispose(self) -> None:
+        """Closes every connection."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def open_engines(url: str) -> Engines:
+    """Engines for `sqlite:///PATH` or `postgresql://…`.
+
+    Raises:
+        InvalidInput: another kind of address.
+    """
+    if url.startswith("sqlite:///"):
+        return _sqlite(Path(url.removeprefix("sqlite:///")))
+    if url.startswith(("postgresql://", "postgres://")):
+        return _postgres("postgresql+psycopg://" + url.split("://", 1)[1])
+    raise InvalidInput(
+        f"{url.split(':', 1)[0]!r} is not a database that Modelkeel speaks to.",
+        hint="Use sqlite:///PATH or postgresql://USER@HOST/NAME.",
+    )
+
+
+def _sqlite(path: Path) -> Engines:
+    writer = _sqlite_engine(path, size=1, begin="BEGIN IMMEDIATE", pragmas=("synchronous=FULL", "journal_mode=WAL"))
+    reader = _sqlite_engine(path, size=READERS, begin="BEGIN", pragmas=("query_only=ON",))
+    return Engines(writer, reader)
+
+
+def _sqlite_engine(path: Path, *, size: int, begin: str, pragmas: tuple[str, ...]) -> sa.Engine:
+    # Driver autocommit (isolation_level None) with an explicit BEGIN of ours: otherwise the driver opens
+    # deferred transactions by itself, and a reader that turns writer fails with SQLITE_BUSY at once.
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 30},
+    )
+    every = ("busy_timeout=30000", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY", *pragmas)
+    event.listen(engine, "connect", _set_pragmas(every))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _set_pragmas(pragmas: tuple[str, ...]) -> Callable[[Any, Any], None]:
+    def connect(connection: Any, _record: Any) -> None:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    return connect
+
+
+def _postgres(url: str) -> Engines:
+    writer = sa.create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+    reader = sa.create_engine(
+        url,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+    )
+    return Engines(writer, reader)

@@ -1,0 +1,97 @@
+"""A transaction as a slice's `store` sees it, and what may take part in a group of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from modelkeel.core.clock import now_ms
+
+
+class Participant(Protocol):
+    """Something that gathers rows during a group of writes and stores them once, before the commit.
+
+    A unit that fails is undone by `restore(mark)`, as its savepoint is; `committed` is told of success.
+    """
+
+    def mark(self) -> Any: ...
+    def restore(self, mark: Any) -> None: ...
+    def flush(self, tx: "Tx") -> None: ...
+    def committed(self) -> None: ...
+
+
+P = TypeVar("P", bound=Participant)
+
+
+@dataclass(slots=True)
+class Tx:
+    """One connection inside an open transaction.
+
+    Attributes:
+        conn: the SQLAlchemy connection; only `store` modules use it.
+        now: the server's clock at the start of this unit, milliseconds since 1970.
+        participants: what takes part in the current group, by key.
+    """
+
+    conn: sa.Connection
+    now: int = field(default_factory=now_ms)
+    participants: dict[object, Participant] = field(default_factory=dict)
+
+    def participant(self, key: object, make: Callable[["Tx"], P]) -> P:
+        """The group's participant under `key`, made on first use."""
+        found = self.participants.get(key)
+        if found is None:
+            found = self.participants[key] = make(self)
+        return cast("P", found)
+
+    def run(self, statement: sa.Executable, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None) -> int:
+        """Executes a statement, once or for many rows; returns the count of rows changed."""
+        if rows is None:
+            return self.conn.execute(statement).rowcount
+        return self.conn.execute(statement, rows).rowcount
+
+    def all(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
+        """Every row that a query gives."""
+        return self.conn.execute(statement, values or {}).all()
+
+    def one(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> sa.Row[Any] | None:
+        """The first row that a query gives, or None."""
+        return self.conn.execute(statement, values or {}).first()
+
+    def scalar(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Any:
+        """The first column of the first row, or None."""
+        return self.conn.execute(statement, values or {}).scalar()
+
+    def upsert(
+        self,
+        table: sa.Table,
+        rows: Sequence[Mapping[str, Any]] | Mapping[str, Any],
+        *,
+        keys: Sequence[str],
+        update: Sequence[str] = (),
+        where: Callable[[Any], sa.ColumnElement[bool]] | None = None,
+    ) -> int:
+        """Inserts rows; where `keys` exist already, sets the columns `update` (none: leaves the row as it is).
+
+        Args:
+            table: where.
+            rows: one row or many, each a mapping of column to value.
+            keys: columns of the primary key or of a unique index.
+            update: columns that take the new value.
+            where: a further condition for the update, given the proposed row (`excluded`).
+        """
+        if not rows:
+            return 0
+        insert = postgresql.insert if self.conn.dialect.name == "postgresql" else sqlite.insert
+        statement: Any = insert(table)
+        if update:
+            statement = statement.on_conflict_do_update(
+                index_elements=list(keys),
+                set_={name: statement.excluded[name] for name in update},
+                where=where(statement.excluded) if where else None,
+            )
+        else:
+            statement = statement.on_conflict_do_nothing(index_elements=list(keys))
+        return self.conn.execute(statement, rows).rowcount
