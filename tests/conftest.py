@@ -1,0 +1,113 @@
+"""Real servers for tests: a process of its own on a fresh home, and an in-process one for what is below HTTP."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from modelkeel.app import Keel, Settings
+
+
+@dataclass
+class Server:
+    """A running `modelkeel up`."""
+
+    home: Path
+    url: str
+    predict_port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def token(self) -> str:
+        """The owner's token."""
+        return (self.home / "owner.token").read_text()
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        """A client of this server; without a token it is the anonymous local user."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+    def user(self, name: str, *roles: str) -> str:
+        """Adds a user and returns a token of theirs."""
+        with self.client(self.token) as owner:
+            owner.post("/api/v1/users", json={"name": name, "roles": list(roles)}).raise_for_status()
+            minted = owner.post("/api/v1/tokens", json={"user": name}).raise_for_status()
+        return str(minted.json()["secret"])
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Ends it as an operator would."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def start_server(home: Path, *options: str) -> Server:
+    """Starts `modelkeel up` on a home and waits until it answers."""
+    state = home / "server.json"
+    state.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "modelkeel", "up", "--home", str(home), *options]
+    command += [o for name in ("--port", "--predict-port") if name not in options for o in (name, "0")]
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "NO_COLOR": "1"})
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        if state.exists():
+            found = json.loads(state.read_text())
+            return Server(home, found["url"], found["predict_port"], process)
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"the server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A fresh home with a short path (Unix sockets live in it)."""
+    path = Path(tempfile.mkdtemp(prefix="mk"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def server(home: Path) -> Iterator[Server]:
+    """A server of this test's own."""
+    running = start_server(home)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[Server]:
+    """One server for all tests of a module, for tests that do not disturb each other."""
+    path = Path(tempfile.mkdtemp(prefix="mk"))
+    running = start_server(path)
+    yield running
+    running.stop()
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+async def keel(home: Path) -> AsyncIterator[Keel]:
+    """Every service of a server, in this process, on a fresh home; no background work runs."""
+    opened = Keel.open(Settings(home))
+    yield opened
+    opened.close()
