@@ -1,0 +1,1 @@
+"""What users import: the client, steps and pipelines, capture, reproduction."""
