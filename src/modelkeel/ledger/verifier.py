@@ -28,6 +28,8 @@ WORKSPACE = INSTALLATION | {"workspace"}
 TEXT = {"index", "name", "salt", "text"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _SHOWN = 20
+_DECODER = json.JSONDecoder()
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 Progress = Callable[[int, int], None]
 
@@ -175,7 +177,7 @@ def _verify(folder: Path, report: Report, trusted: Sequence[str], since: str | N
 
 def _manifest(raw: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(raw.decode())
+        found = _DECODER.decode(raw.decode())
     except (ValueError, RecursionError) as error:
         raise Unusable(f"bundle.json is not JSON: {error}") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
@@ -323,7 +325,7 @@ class _Entries:
 
     def _entry(self, index: int, line: bytes, digest: bytes) -> None:
         try:
-            entry = json.loads(line.decode())
+            entry = _DECODER.decode(line.decode())
             workspace, wseq, wprev, commits = entry["workspace"], entry["wseq"], entry["wprev"], entry["commits"]
             self.report.commitments += len(commits)
             expected = self.chains.get(workspace, (0, ""))
@@ -365,9 +367,9 @@ def _texts(path: Path, count: int, report: Report) -> Iterator[dict[str, Any]]:
     last = (-1, "")
     for number, line in enumerate(lines, 1):
         try:
-            text = json.loads(line.decode())
+            text = _DECODER.decode(line.decode())
             good = text.keys() == TEXT and type(text["index"]) is int and _canonical(text) == line
-            good = good and all(isinstance(text[key], str) for key in ("name", "salt", "text"))
+            good = good and type(text["name"]) is type(text["salt"]) is type(text["text"]) is str
             good = good and _HASH.fullmatch(text["salt"]) is not None and last < (text["index"], text["name"])
         except (ValueError, AttributeError, RecursionError):
             good = False
@@ -422,7 +424,7 @@ def _fold(subtrees: list[bytes]) -> bytes:
 
 def _canonical(value: Any) -> bytes:
     """RFC 8785, for objects with ASCII keys and no floats."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+    return _ENCODER.encode(value).encode(errors="surrogatepass")
 
 
 def _unb64(text: str) -> bytes:
