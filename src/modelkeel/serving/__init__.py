@@ -1,0 +1,1 @@
+"""Endpoints as desired state: revisions, traffic, rollouts, and the controller that makes it so."""
