@@ -1,0 +1,1 @@
+"""Request and response types shared by the SDK, the prediction runtime and the server."""
