@@ -33,9 +33,7 @@ def write_onnx(serving: Path, revision: str, *, seed: int = 0, version: int = 1,
     model = trained(seed)
     folder = serving / "revisions" / revision
     folder.mkdir(parents=True)
-    core = to_onnx(
-        model, initial_types=[("X", FloatTensorType([None, 3]))], options={"zipmap": False}, target_opset=17
-    )
+    core = to_onnx(model, initial_types=[("X", FloatTensorType([None, 3]))], options={"zipmap": False}, target_opset=17)
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in NAMES]
     packed = helper.make_tensor_value_info("packed", TensorProto.FLOAT, [None, 3])
     front = helper.make_model(
