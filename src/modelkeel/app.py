@@ -28,6 +28,10 @@ from modelkeel.identity.service import Identity
 from modelkeel.ledger import routes as ledger_routes
 from modelkeel.ledger.service import Ledger
 from modelkeel.ledger.subscriptions import Subscription, follow
+from modelkeel.pipelines import content_routes
+from modelkeel.pipelines import routes as pipeline_routes
+from modelkeel.pipelines.content import Content
+from modelkeel.pipelines.service import Pipelines
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
@@ -88,6 +92,8 @@ class Keel:
     blobs: BlobStore
     ledger: Ledger
     identity: Identity
+    content: Content
+    pipelines: Pipelines
     login_codes: set[str] = field(default_factory=set)
     owner_token: str = ""
 
@@ -111,7 +117,9 @@ class Keel:
         ledger = Ledger(database, _signing_key(home), authorizer)
         identity = Identity(database, ledger, authorizer)
         blobs = BlobStore.local(home.folder("blobs"))
-        keel = cls(settings, home, database, blobs, ledger, identity)
+        content = Content(database, blobs, authorizer)
+        pipelines = Pipelines(database, ledger, blobs, authorizer, identity, None)
+        keel = cls(settings, home, database, blobs, ledger, identity, content, pipelines)
         token_file = home.path / "owner.token"
         minted = identity.first_run()
         if minted is not None:
@@ -161,6 +169,8 @@ def create_app(keel: Keel) -> Litestar:
             login,
             identity_routes.router(keel.identity),
             ledger_routes.router(keel.ledger),
+            content_routes.router(keel.content),
+            pipeline_routes.router(keel.pipelines),
         ],
         dependencies={"principal": Provide(current_principal, sync_to_thread=False)},
         middleware=[

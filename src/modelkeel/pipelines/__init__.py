@@ -1,0 +1,1 @@
+"""Pipeline runs, the step cache, launched runs and reproduction."""

@@ -1,0 +1,50 @@
+"""Blobs of a workspace: snapshots, locks and step results, by digest."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+
+from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.errors import NotFound
+from modelkeel.storage.blobs import BlobRef, BlobStore
+from modelkeel.storage.database import Database
+from modelkeel.storage.holdings import held, hold
+from modelkeel.wire.pipelines import Blob
+
+
+class Content:
+    """What workspaces hold. Content is shared underneath; who does not hold it can't ask for it.
+
+    Args:
+        database: knows who holds what.
+        blobs: has the content.
+        authorizer: decides who may store and read.
+    """
+
+    def __init__(self, database: Database, blobs: BlobStore, authorizer: Authorizer) -> None:
+        self._db = database
+        self._blobs = blobs
+        self._authorizer = authorizer
+
+    async def put(self, principal: Principal, content: AsyncIterable[bytes]) -> Blob:
+        """Stores content; the workspace holds it from then on."""
+        self._authorizer.require(principal, Permission.TRACK, what="blobs")
+        ref = await self._blobs.put(content)
+        await self._db.write(lambda tx: hold(tx, principal.workspace, [ref]))
+        return Blob(ref.digest, ref.size)
+
+    async def open(self, principal: Principal, digest: str) -> tuple[BlobRef, AsyncIterator[bytes]]:
+        """Content that the workspace holds.
+
+        Raises:
+            NotFound: it does not, or the content is gone.
+        """
+        self._authorizer.require(principal, Permission.READ, what="blobs")
+        found = await self._db.read(lambda tx: held(tx, principal.workspace, [digest]))
+        if digest not in found:
+            raise NotFound(f"This workspace holds no blob {digest[:64]}.")
+        return await self._blobs.stat(digest), self._blobs.stream(digest)
+
+    async def held(self, principal: Principal, digests: list[str]) -> list[str]:
+        """Those of `digests` that the workspace holds and the store has."""
+        self._authorizer.require(principal, Permission.READ, what="blobs")
+        found = await self._db.read(lambda tx: held(tx, principal.workspace, digests))
+        return [digest for digest in digests if digest in found and await self._blobs.has(digest)]

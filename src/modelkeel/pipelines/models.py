@@ -1,0 +1,116 @@
+"""Rules of pipeline runs that need no I/O: which status may follow, why a step missed, how results travel."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from modelkeel.core.access import Principal
+from modelkeel.core.errors import Conflict, InvalidInput
+from modelkeel.core.hashing import is_digest
+from modelkeel.wire.pipelines import Edge, KeyParts, MissReason, StepReport, StepRun, Value
+
+ALIVE = frozenset({"launching", "running"})
+ENDS = frozenset({"finished", "failed", "killed"})
+STEP_ENDS = frozenset({"finished", "failed", "cached"})
+MAX_NAME = 250
+LOST_MS = 60_000
+"""A run whose process said nothing for so long is lost."""
+LAUNCH_MS = 15 * 60_000
+"""How long building an environment may take before the first word of the worker."""
+
+VERDICTS = ("identical", "equivalent", "diverged")
+MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
+
+
+class TrackedRuns(Protocol):
+    """Makes and ends the MLflow run behind a pipeline run; `tracking` does."""
+
+    async def make(self, principal: Principal, experiment: str, name: str, tags: dict[str, str]) -> str:
+        """A new run in the experiment of that name, made where it is missing; returns the run's id."""
+
+    async def end(self, principal: Principal, run_id: str, status: str) -> None:
+        """Ends the run unless it has ended: `FINISHED`, `FAILED` or `KILLED`."""
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuses a name that is empty or too long.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if not name or len(name) > MAX_NAME:
+        raise InvalidInput(f"The name of a {what} has 1 to {MAX_NAME} characters.")
+
+
+def check_alive(run_id: str, status: str) -> None:
+    """Refuses a change to a run that ended.
+
+    Raises:
+        Conflict: it did.
+    """
+    if status not in ALIVE:
+        raise Conflict(f"The pipeline run {run_id} has ended ({status}).", hint="Start another run.")
+
+
+def check_report(report: StepReport) -> None:
+    """Refuses a step report that contradicts itself.
+
+    Raises:
+        InvalidInput: it does.
+    """
+    check_name("step", report.name)
+    if report.index < 0 or report.status not in STEP_ENDS | {"running"}:
+        raise InvalidInput("A step has an index from 0 and is `running`, `finished`, `failed` or `cached`.")
+    if report.key is not None and not is_digest(report.key):
+        raise InvalidInput("A cache key is a SHA-256 digest.")
+    if report.status in {"finished", "cached"} and report.output is None:
+        raise InvalidInput(f"A {report.status} step has an output.")
+    if report.status == "cached" and (report.key is None or report.paid_by is None):
+        raise InvalidInput("A cached step names its key and the run that paid for it.")
+
+
+def miss_reasons(now: KeyParts, last: KeyParts | None) -> list[MissReason]:
+    """Which parts of the key changed since the last run of the step; none: it never ran before."""
+    if last is None:
+        return [MissReason("first")]
+    found = [
+        MissReason(part, changed)
+        for part, changed in (
+            ("code", _changed(now.code, last.code)),
+            ("inputs", _changed(now.inputs, last.inputs)),
+            ("params", _changed(now.params, last.params)),
+            ("data", _changed(now.data, last.data)),
+        )
+        if changed
+    ]
+    found += [
+        MissReason(part)
+        for part, differs in (
+            ("environment", now.environment != last.environment),
+            ("python", now.python != last.python),
+            ("seed", now.seed != last.seed),
+        )
+        if differs
+    ]
+    return found or [MissReason("content")]
+
+
+def edges(steps: Iterable[StepRun]) -> list[Edge]:
+    """Every result that travels between steps; a container's items each travel by themselves."""
+    return [
+        Edge(-1 if leaf.step is None else leaf.step, step.index, name, leaf.kind, leaf.digest)
+        for step in steps
+        for name, value in step.inputs.items()
+        for leaf in _sources(value)
+    ]
+
+
+def _sources(value: Value) -> list[Value]:
+    """The value itself if a step made it or no step made a part of it, else its parts that steps made."""
+    if value.step is not None:
+        return [value]
+    parts = [leaf for item in value.items for leaf in _sources(item) if leaf.step is not None]
+    return parts or [value]
+
+
+def _changed(now: Mapping[str, str], last: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in now.keys() | last.keys() if now.get(name) != last.get(name))

@@ -1,0 +1,139 @@
+"""Turns rows into what others read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from modelkeel.core.clock import now_ms, rfc3339
+from modelkeel.pipelines.models import edges
+from modelkeel.wire.pipelines import (
+    CachedStep,
+    Capture,
+    KeyParts,
+    MissReason,
+    PipelineRun,
+    RecordedReproduction,
+    Reproduction,
+    RunSummary,
+    StepRun,
+    Value,
+)
+
+_CAPTURE = msgspec.json.Decoder(Capture)
+_INPUTS = msgspec.json.Decoder(dict[str, Value])
+_MISS = msgspec.json.Decoder(list[MissReason])
+_PARTS = msgspec.json.Decoder(KeyParts)
+_VALUE = msgspec.json.Decoder(Value)
+
+
+def step_of(row: sa.Row[Any]) -> StepRun:
+    """A step from its row."""
+    return StepRun(
+        index=row.step,
+        name=row.name,
+        status=row.status,
+        cached=row.status == "cached",
+        key=row.key,
+        parts=_PARTS.decode(row.parts) if row.parts else None,
+        inputs=_INPUTS.decode(row.inputs),
+        output=_VALUE.decode(row.output) if row.output else None,
+        started=rfc3339(row.started),
+        seconds=row.wall_us / 1e6,
+        cpu_seconds=row.cpu_us / 1e6,
+        peak_bytes=row.peak_bytes,
+        paid_by=row.paid_by,
+        paid_step=row.paid_step,
+        saved_seconds=row.saved_us / 1e6,
+        miss=_MISS.decode(row.miss),
+        error=row.error,
+    )
+
+
+def summary_of(row: sa.Row[Any], sums: sa.Row[Any] | None, names: Mapping[str, str]) -> RunSummary:
+    """A run in a list, from its row and the sums over its steps."""
+    return RunSummary(
+        run_id=row.run_id,
+        pipeline=row.pipeline,
+        project=row.project,
+        status=row.status,
+        origin=row.origin,
+        started=rfc3339(row.started),
+        ended=rfc3339(row.ended) if row.ended is not None else None,
+        seconds=_seconds(row),
+        user=names.get(row.principal, row.principal),
+        steps=sums.steps if sums else 0,
+        cached_steps=sums.cached if sums else 0,
+        saved_seconds=sums.saved_us / 1e6 if sums else 0.0,
+        cpu_seconds=sums.cpu_us / 1e6 if sums else 0.0,
+        params=msgspec.json.decode(row.params),
+        error=row.error,
+    )
+
+
+def run_of(row: sa.Row[Any], step_rows: Sequence[sa.Row[Any]], names: Mapping[str, str]) -> PipelineRun:
+    """A whole run from its rows."""
+    steps = [step_of(step) for step in step_rows]
+    capture = _CAPTURE.decode(row.capture) if row.capture else None
+    return PipelineRun(
+        run_id=row.run_id,
+        pipeline=row.pipeline,
+        project=row.project,
+        target=row.target,
+        status=row.status,
+        origin=row.origin,
+        reason=msgspec.json.decode(row.reason),
+        experiment=row.experiment,
+        started=rfc3339(row.started),
+        ended=rfc3339(row.ended) if row.ended is not None else None,
+        seconds=_seconds(row),
+        user=names.get(row.principal, row.principal),
+        params=msgspec.json.decode(row.params),
+        seed=row.seed,
+        paths=msgspec.json.decode(row.paths),
+        code=row.code,
+        python=row.python,
+        snapshot=capture.snapshot if capture else None,
+        environment=capture.environment if capture else None,
+        machine=capture.machine if capture else {},
+        data=capture.data if capture else [],
+        reproduces=row.reproduces,
+        cached_steps=sum(step.cached for step in steps),
+        saved_seconds=sum(step.saved_seconds for step in steps),
+        cpu_seconds=sum(step.cpu_seconds for step in steps),
+        steps=steps,
+        edges=edges(steps),
+        error=row.error,
+    )
+
+
+def cached_of(row: sa.Row[Any]) -> CachedStep:
+    """A cached step from its row."""
+    return CachedStep(row.key, row.run_id, row.step, _VALUE.decode(row.output), row.wall_us)
+
+
+def reproduction_of(row: sa.Row[Any], names: Mapping[str, str]) -> RecordedReproduction:
+    """A recorded verdict from its row."""
+    return RecordedReproduction(
+        id=row.id,
+        recorded=rfc3339(row.created),
+        user=names.get(row.principal, row.principal),
+        entry=row.entry,
+        reproduction=msgspec.json.decode(row.report, type=Reproduction),
+    )
+
+
+def parts_of(stored: bytes | None) -> KeyParts | None:
+    """Key parts as stored, or None; parts of an older layout count as none."""
+    if stored is None:
+        return None
+    try:
+        return _PARTS.decode(stored)
+    except msgspec.ValidationError:
+        return None
+
+
+def _seconds(row: sa.Row[Any]) -> float:
+    ended: int = row.ended if row.ended is not None else now_ms()
+    return (ended - int(row.started)) / 1000

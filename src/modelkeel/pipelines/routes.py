@@ -1,0 +1,93 @@
+"""Pipeline runs, the step cache and reproductions over HTTP."""
+
+from typing import Annotated
+
+from litestar import Router, get, post, put
+from litestar.params import Parameter
+
+from modelkeel.core.access import Principal
+from modelkeel.pipelines.service import Pipelines
+from modelkeel.wire.pipelines import (
+    CachedStep,
+    Capture,
+    EndRun,
+    Lookup,
+    PipelineRun,
+    RecordedReproduction,
+    Reports,
+    Reproduction,
+    RunSummary,
+    Savings,
+    Started,
+    StartRun,
+)
+
+Limit = Annotated[int, Parameter(ge=1, le=1000)]
+
+
+def router(pipelines: Pipelines) -> Router:
+    """`/api/v1/pipelines/…`, `/reproductions`."""
+
+    @post("/pipelines/runs", summary="Start a pipeline run", opt={"writes": "record"})
+    async def start(principal: Principal, data: StartRun) -> Started:
+        return await pipelines.start(principal, data)
+
+    @get("/pipelines/runs", summary="Pipeline runs, newest first")
+    async def runs(
+        principal: Principal, pipeline: str | None = None, before: int | None = None, limit: Limit = 100
+    ) -> list[RunSummary]:
+        return await pipelines.runs(principal, pipeline, before, limit)
+
+    @get("/pipelines/runs/{run_id:str}", summary="A pipeline run with its steps and graph")
+    async def run(principal: Principal, run_id: str) -> PipelineRun:
+        return await pipelines.run(principal, run_id)
+
+    @post("/pipelines/runs/{run_id:str}/steps", summary="Report steps", opt={"writes": "record"}, status_code=204)
+    async def report(principal: Principal, run_id: str, data: Reports) -> None:
+        await pipelines.report(principal, run_id, data.steps)
+
+    @put(
+        "/pipelines/runs/{run_id:str}/capture",
+        summary="What stood behind a run",
+        opt={"writes": "record"},
+        status_code=204,
+    )
+    async def capture(principal: Principal, run_id: str, data: Capture) -> None:
+        await pipelines.capture(principal, run_id, data)
+
+    @post("/pipelines/runs/{run_id:str}/end", summary="End a run", opt={"writes": "record"}, status_code=204)
+    async def end(principal: Principal, run_id: str, data: EndRun) -> None:
+        await pipelines.end(principal, run_id, data)
+
+    @post("/pipelines/cache", summary="Which results are there already?", opt={"writes": "nothing"}, status_code=200)
+    async def lookup(principal: Principal, data: Lookup) -> list[CachedStep]:
+        return await pipelines.lookup(principal, data.keys)
+
+    @get("/pipelines/savings", summary="What the cache has spared")
+    async def savings(principal: Principal) -> Savings:
+        return await pipelines.savings(principal)
+
+    @post("/reproductions", summary="Record a verdict on a rerun", opt={"writes": "record"})
+    async def record(principal: Principal, data: Reproduction) -> RecordedReproduction:
+        return await pipelines.record_reproduction(principal, data)
+
+    @get("/reproductions", summary="Verdicts on reruns, newest first")
+    async def reproductions(principal: Principal, run_id: str | None = None) -> list[RecordedReproduction]:
+        return await pipelines.reproductions(principal, run_id)
+
+    return Router(
+        "/api/v1",
+        route_handlers=[
+            start,
+            runs,
+            run,
+            report,
+            capture,
+            end,
+            lookup,
+            savings,
+            record,
+            reproductions,
+        ],
+        tags=["pipelines"],
+    )

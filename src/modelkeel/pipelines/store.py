@@ -1,0 +1,252 @@
+"""The tables of pipelines and all the SQL that touches them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from modelkeel.pipelines.models import ALIVE
+from modelkeel.storage.schema import metadata
+from modelkeel.storage.transaction import Tx
+
+pipeline_run = sa.Table(
+    "pipeline_run",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("pipeline", sa.Text, nullable=False),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("experiment", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("reason", sa.LargeBinary, nullable=False),
+    sa.Column("params", sa.LargeBinary, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("paths", sa.LargeBinary, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("environment", sa.Text, nullable=False),
+    sa.Column("python", sa.Text, nullable=False),
+    sa.Column("snapshot", sa.Text),
+    sa.Column("capture", sa.LargeBinary),
+    sa.Column("reproduces", sa.Text),
+    sa.Column("started", sa.BigInteger, nullable=False),
+    sa.Column("seen", sa.BigInteger, nullable=False),
+    sa.Column("ended", sa.BigInteger),
+    sa.Column("pid", sa.BigInteger),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Index("ix_pipeline_run_workspace_started", "workspace", "started"),
+    sa.Index("ix_pipeline_run_status", "status"),
+)
+step_run = sa.Table(
+    "step_run",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("key", sa.Text),
+    sa.Column("parts", sa.LargeBinary),
+    sa.Column("inputs", sa.LargeBinary, nullable=False),
+    sa.Column("output", sa.LargeBinary),
+    sa.Column("miss", sa.LargeBinary, nullable=False),
+    sa.Column("started", sa.BigInteger, nullable=False),
+    sa.Column("wall_us", sa.BigInteger, nullable=False),
+    sa.Column("cpu_us", sa.BigInteger, nullable=False),
+    sa.Column("peak_bytes", sa.BigInteger, nullable=False),
+    sa.Column("paid_by", sa.Text),
+    sa.Column("paid_step", sa.BigInteger),
+    sa.Column("saved_us", sa.BigInteger, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+)
+step_cache = sa.Table(
+    "step_cache",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("step", sa.BigInteger, nullable=False),
+    sa.Column("output", sa.LargeBinary, nullable=False),
+    sa.Column("wall_us", sa.BigInteger, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+step_last = sa.Table(
+    "step_last",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("parts", sa.LargeBinary, nullable=False),
+)
+code_snapshot = sa.Table(
+    "code_snapshot",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+reproduction = sa.Table(
+    "reproduction",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("rerun_id", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("report", sa.LargeBinary, nullable=False),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("entry", sa.BigInteger, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Index("ix_reproduction_workspace_run_id", "workspace", "run_id"),
+)
+
+
+def add_run(tx: Tx, row: Mapping[str, Any]) -> None:
+    tx.run(sa.insert(pipeline_run), row)
+
+
+def run(tx: Tx, workspace: str, run_id: str) -> sa.Row[Any] | None:
+    c = pipeline_run.c
+    return tx.one(sa.select(pipeline_run).where(c.workspace == workspace, c.run_id == run_id))
+
+
+def change_run(tx: Tx, run_id: str, values: Mapping[str, Any]) -> None:
+    tx.run(sa.update(pipeline_run).where(pipeline_run.c.run_id == run_id).values(**values))
+
+
+def saw_run(tx: Tx, run_id: str) -> None:
+    change_run(tx, run_id, {"seen": tx.now})
+
+
+def runs(tx: Tx, workspace: str, *, pipeline: str | None, before: int | None, limit: int) -> Sequence[sa.Row[Any]]:
+    """Newest first, each with the sums over its steps."""
+    c = pipeline_run.c
+    query = sa.select(*(column for column in c if column.name != "capture")).where(c.workspace == workspace)
+    if pipeline is not None:
+        query = query.where(c.pipeline == pipeline)
+    if before is not None:
+        query = query.where(c.started < before)
+    return tx.all(query.order_by(c.started.desc(), c.run_id).limit(limit))
+
+
+def sums(tx: Tx, run_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
+    """Counts and sums over the steps of some runs."""
+    s = step_run.c
+    query = (
+        sa.select(
+            s.run_id,
+            sa.func.count().label("steps"),
+            sa.func.sum(sa.case((s.status == "cached", 1), else_=0)).label("cached"),
+            sa.func.sum(s.saved_us).label("saved_us"),
+            sa.func.sum(s.cpu_us).label("cpu_us"),
+        )
+        .where(s.run_id.in_(list(run_ids)))
+        .group_by(s.run_id)
+    )
+    return {row.run_id: row for row in tx.all(query)} if run_ids else {}
+
+
+def last_run(
+    tx: Tx, workspace: str, pipeline: str, *, captured: bool, project: str | None = None
+) -> sa.Row[Any] | None:
+    """The newest finished run of a pipeline; with `captured` only one whose snapshot and environment are stored."""
+    c = pipeline_run.c
+    query = sa.select(pipeline_run).where(c.workspace == workspace, c.pipeline == pipeline, c.status == "finished")
+    if captured:
+        query = query.where(c.snapshot.is_not(None), c.origin != "reproduce")
+    if project is not None:
+        query = query.where(c.project == project)
+    return tx.one(query.order_by(c.started.desc()).limit(1))
+
+
+def alive(tx: Tx) -> Sequence[sa.Row[Any]]:
+    """Runs of every workspace that have not ended."""
+    return tx.all(sa.select(pipeline_run).where(pipeline_run.c.status.in_(sorted(ALIVE))))
+
+
+def put_step(tx: Tx, row: Mapping[str, Any]) -> None:
+    names = [name for name in row if name not in {"run_id", "step"}]
+    tx.upsert(step_run, row, keys=["run_id", "step"], update=names)
+
+
+def steps(tx: Tx, run_id: str) -> Sequence[sa.Row[Any]]:
+    return tx.all(sa.select(step_run).where(step_run.c.run_id == run_id).order_by(step_run.c.step))
+
+
+def step(tx: Tx, run_id: str, index: int) -> sa.Row[Any] | None:
+    return tx.one(sa.select(step_run).where(step_run.c.run_id == run_id, step_run.c.step == index))
+
+
+def stop_steps(tx: Tx, run_id: str, error: str) -> None:
+    """Steps that never ended fail with their run."""
+    s = step_run.c
+    tx.run(sa.update(step_run).where(s.run_id == run_id, s.status == "running").values(status="failed", error=error))
+
+
+def publish(tx: Tx, row: Mapping[str, Any]) -> None:
+    """Makes a result known under its key; a newer one replaces an older, whose content may be gone."""
+    tx.upsert(
+        step_cache,
+        {**row, "created": tx.now},
+        keys=["workspace", "key"],
+        update=["run_id", "step", "output", "wall_us", "created"],
+    )
+
+
+def cached(tx: Tx, workspace: str, keys: Iterable[str]) -> Sequence[sa.Row[Any]]:
+    wanted = list(keys)
+    c = step_cache.c
+    return tx.all(sa.select(step_cache).where(c.workspace == workspace, c.key.in_(wanted))) if wanted else []
+
+
+def keys_of(tx: Tx, run_id: str) -> list[str]:
+    s = step_run.c
+    found = tx.all(sa.select(s.key).where(s.run_id == run_id, s.key.is_not(None)))
+    return [row.key for row in found]
+
+
+def last_parts(tx: Tx, workspace: str, step_name: str) -> bytes | None:
+    """The key parts of the last run of a step, named `pipeline/step`."""
+    s = step_last.c
+    found: bytes | None = tx.scalar(sa.select(s.parts).where(s.workspace == workspace, s.step == step_name))
+    return found
+
+
+def set_last_parts(tx: Tx, workspace: str, step_name: str, parts: bytes) -> None:
+    row = {"workspace": workspace, "step": step_name, "parts": parts}
+    tx.upsert(step_last, row, keys=["workspace", "step"], update=["parts"])
+
+
+def add_snapshot(tx: Tx, workspace: str, digest: str, files: int, size: int) -> bool:
+    """Whether the snapshot is new to the workspace."""
+    row = {"workspace": workspace, "digest": digest, "files": files, "size": size, "created": tx.now}
+    return tx.upsert(code_snapshot, row, keys=["workspace", "digest"]) == 1
+
+
+def add_reproduction(tx: Tx, row: Mapping[str, Any]) -> None:
+    tx.run(sa.insert(reproduction), row)
+
+
+def reproductions(tx: Tx, workspace: str, run_id: str | None, limit: int) -> Sequence[sa.Row[Any]]:
+    c = reproduction.c
+    query = sa.select(reproduction).where(c.workspace == workspace)
+    if run_id is not None:
+        query = query.where(c.run_id == run_id)
+    return tx.all(query.order_by(c.created.desc()).limit(limit))
+
+
+def savings(tx: Tx, workspace: str) -> sa.Row[Any]:
+    s = step_run.c
+    row = tx.one(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(sa.case((s.status == "cached", 1), else_=0)), 0).label("cached"),
+            sa.func.coalesce(sa.func.sum(sa.case((s.status == "finished", 1), else_=0)), 0).label("ran"),
+            sa.func.coalesce(sa.func.sum(s.saved_us), 0).label("saved_us"),
+            sa.func.coalesce(sa.func.sum(s.wall_us), 0).label("spent_us"),
+        ).where(s.workspace == workspace)
+    )
+    assert row is not None  # noqa: S101 - an aggregate without groups always gives one row
+    return row

@@ -1,0 +1,438 @@
+"""What a pipeline run and its server say to each other, and how a run, its steps and its proof are shown."""
+
+from typing import Any
+
+import msgspec
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A typed artifact by its content.
+
+    Attributes:
+        kind: how it is stored: `json`, `polars`, `pandas`, `numpy`, `bytes`, `model`, `file`, `folder`, or a
+            container of further values, `tuple`, `list` or `dict`.
+        digest: SHA-256 of the stored bytes; of a container, of its items' digests.
+        size: bytes.
+        inline: the text of a small `json` value; it needs no blob.
+        items: the values inside a container, in order.
+        names: the keys of a `dict`, the paths of a `folder`.
+        step: index of the step of the same run that made it; none: it came from outside.
+        note: what a reader should know: `pickle` marks content that only the user's own processes may load.
+    """
+
+    kind: str
+    digest: str
+    size: int = 0
+    inline: str | None = None
+    items: list["Value"] = []
+    names: list[str] = []
+    step: int | None = None
+    note: str = ""
+
+    def blobs(self) -> dict[str, int]:
+        """Digests of the blobs behind the value, with their sizes."""
+        if self.items:
+            return {digest: size for item in self.items for digest, size in item.blobs().items()}
+        if self.kind in {"tuple", "list", "dict", "folder"} or self.inline is not None:
+            return {}
+        return {self.digest: self.size}
+
+
+class KeyParts(msgspec.Struct, frozen=True):
+    """What a cache key is the digest of. Kept whole, so that a miss explains itself.
+
+    Attributes:
+        code: each definition that the step reaches, `file:name` → digest of its normalised syntax tree.
+        inputs: arguments made by steps or declared as data, name → content digest.
+        params: other arguments, name → content digest.
+        data: declared external data, name → content digest.
+        environment: digest of the installed packages' names and versions.
+        python: the interpreter's version.
+        seed: of the run.
+    """
+
+    code: dict[str, str]
+    inputs: dict[str, str]
+    params: dict[str, str]
+    data: dict[str, str]
+    environment: str
+    python: str
+    seed: int
+
+
+class CachedStep(msgspec.Struct, frozen=True):
+    """A step that somebody in the workspace has paid for already.
+
+    Attributes:
+        key: the cache key.
+        run_id: of the run that paid.
+        step: index of the step in that run.
+        output: its result.
+        wall_us: microseconds that it took.
+    """
+
+    key: str
+    run_id: str
+    step: int
+    output: Value
+    wall_us: int
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """A file that the snapshot does not hold, and why: `secret`, `large` or `unreadable`."""
+
+    path: str
+    reason: str
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The project's files as they were.
+
+    Attributes:
+        digest: of the tar.
+        files: how many it holds.
+        size: bytes of the tar.
+        commit: git's commit, if the folder is in a repository.
+        dirty: whether files differ from that commit.
+        diff: blob of the uncommitted changes as a patch.
+        left_out: files that it does not hold.
+    """
+
+    digest: str
+    files: int
+    size: int
+    commit: str | None = None
+    dirty: bool = False
+    diff: str | None = None
+    left_out: list[LeftOut] = []
+
+
+class Wheel(msgspec.Struct, frozen=True):
+    """A local or editable package, laid in as a wheel."""
+
+    name: str
+    version: str
+    filename: str
+    digest: str
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """What was installed.
+
+    Attributes:
+        digest: of names and versions; it stands in cache keys.
+        python: the interpreter's version, `3.11.7`.
+        platform: e.g. `linux-x86_64`.
+        packages: how many packages.
+        lock: blob of the hashed requirement file.
+        wheels: packages that no index has.
+        unlocked: packages that no index has and that could not be built, so a rebuilt environment lacks them.
+    """
+
+    digest: str
+    python: str
+    platform: str
+    packages: int
+    lock: str | None = None
+    wheels: list[Wheel] = []
+    unlocked: list[str] = []
+
+
+class DataInput(msgspec.Struct, frozen=True):
+    """Data from outside that the run declared.
+
+    Attributes:
+        name: as declared.
+        value: its content.
+        pinned: whether the content is stored, so that a rerun can have it back.
+    """
+
+    name: str
+    value: Value
+    pinned: bool
+
+
+class StartRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks for a pipeline run.
+
+    Attributes:
+        pipeline: its name.
+        project: the project's name.
+        target: what to run inside the snapshot, `train.py:pipeline`.
+        params: arguments of the pipeline function.
+        seed: of Python's and numpy's generators.
+        paths: folders of the snapshot that were on Python's search path.
+        code: digest of everything that the pipeline function reaches.
+        experiment: name of the MLflow experiment.
+        run_id: a run that the server made already (a launched run).
+        reproduces: the run that this one reruns.
+        cache: whether steps may be taken from the cache.
+    """
+
+    pipeline: str
+    project: str
+    target: str
+    params: dict[str, Any]
+    seed: int
+    paths: list[str]
+    code: str
+    experiment: str
+    environment: str
+    python: str
+    run_id: str | None = None
+    reproduces: str | None = None
+    cache: bool = True
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The run's id, and what its last finished run paid for: a rerun of the same needs no further question."""
+
+    run_id: str
+    known: list[CachedStep]
+
+
+class Lookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks for cached steps by key."""
+
+    keys: list[str]
+
+
+class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stood behind the run: sent once, while it runs or at its end."""
+
+    snapshot: Snapshot | None
+    environment: Environment
+    machine: dict[str, Any]
+    data: list[DataInput] = []
+
+
+class StepReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of a step.
+
+    Attributes:
+        index: its place in the run, from 0.
+        name: the function's name.
+        status: `running`, `finished`, `failed` or `cached`.
+        key: the cache key; none: the step is never cached.
+        parts: what the key was made of.
+        inputs: arguments by name.
+        output: the result.
+        started: milliseconds since 1970.
+        wall_us: microseconds from start to end.
+        cpu_us: processor microseconds of the process and its children.
+        peak_bytes: largest resident memory while it ran.
+        paid_by: run that paid for a cached result.
+        paid_step: index of the step in that run.
+        saved_us: microseconds that the cached result took then.
+        error: the last line of a failure.
+        after: index of the step that called it, if any.
+    """
+
+    index: int
+    name: str
+    status: str
+    key: str | None = None
+    parts: KeyParts | None = None
+    inputs: dict[str, Value] = {}
+    output: Value | None = None
+    started: int = 0
+    wall_us: int = 0
+    cpu_us: int = 0
+    peak_bytes: int = 0
+    paid_by: str | None = None
+    paid_step: int | None = None
+    saved_us: int = 0
+    error: str = ""
+    after: int | None = None
+
+
+class Reports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Step reports in order; an empty list says only that the run is alive."""
+
+    steps: list[StepReport]
+
+
+class EndRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ends a run as `finished`, `failed` or `killed`."""
+
+    status: str
+    error: str = ""
+
+
+class MissReason(msgspec.Struct, frozen=True):
+    """Why a step was not cached: the part of the key that changed since its last run, and the names in it."""
+
+    part: str
+    changed: list[str] = []
+
+
+class StepRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a run, as others read it."""
+
+    index: int
+    name: str
+    status: str
+    cached: bool
+    key: str | None
+    parts: KeyParts | None
+    inputs: dict[str, Value]
+    output: Value | None
+    started: str
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    paid_by: str | None
+    paid_step: int | None
+    saved_seconds: float
+    miss: list[MissReason]
+    error: str
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """A result that travels from one step to another (`source` -1: from outside), under the argument's name."""
+
+    source: int
+    target: int
+    name: str
+    kind: str
+    digest: str
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A pipeline run in a list."""
+
+    run_id: str
+    pipeline: str
+    project: str
+    status: str
+    origin: str
+    started: str
+    ended: str | None
+    seconds: float
+    user: str
+    steps: int
+    cached_steps: int
+    saved_seconds: float
+    cpu_seconds: float
+    params: dict[str, Any]
+    error: str
+
+
+class PipelineRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A pipeline run with all that stands behind it.
+
+    Attributes:
+        run_id: also the id of its MLflow run.
+        status: `launching`, `running`, `finished`, `failed` or `killed`.
+        origin: `user`, `launch` (the server started it) or `reproduce`.
+        reason: why the server started it.
+        code: digest of everything that the pipeline function reaches.
+        reproduces: the run that it reruns.
+    """
+
+    run_id: str
+    pipeline: str
+    project: str
+    target: str
+    status: str
+    origin: str
+    reason: dict[str, Any]
+    experiment: str
+    started: str
+    ended: str | None
+    seconds: float
+    user: str
+    params: dict[str, Any]
+    seed: int
+    paths: list[str]
+    code: str
+    python: str
+    snapshot: Snapshot | None
+    environment: Environment | None
+    machine: dict[str, Any]
+    data: list[DataInput]
+    reproduces: str | None
+    cached_steps: int
+    saved_seconds: float
+    cpu_seconds: float
+    steps: list[StepRun]
+    edges: list[Edge]
+    error: str
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One thing that a rerun made otherwise.
+
+    Attributes:
+        kind: `step`, `model`, `metric`, `package`, `python`, `machine` or `code`.
+        name: which.
+        was: what the first run had, in words.
+        now: what the rerun has.
+    """
+
+    kind: str
+    name: str
+    was: str
+    now: str
+
+
+class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on a rerun.
+
+    Attributes:
+        run_id: the run that was rerun.
+        rerun_id: the rerun.
+        verdict: `identical` (same bytes), `equivalent` (same within the tolerance) or `diverged`.
+        steps: step results compared.
+        models: logged models compared.
+        files: files of those models compared.
+        metrics: metrics compared.
+        tolerance: relative tolerance of metrics and of model predictions.
+        differences: what differs; the first named is the first in the order of the run.
+        by_meaning: what differs in bytes and is the same in meaning.
+        causes: what differs around the run and may explain it.
+    """
+
+    run_id: str
+    rerun_id: str
+    verdict: str
+    steps: int
+    models: int
+    files: int
+    metrics: int
+    tolerance: float
+    differences: list[Difference]
+    by_meaning: list[str] = []
+    causes: list[Difference] = []
+
+
+class RecordedReproduction(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict with its ledger entry."""
+
+    id: str
+    recorded: str
+    user: str
+    entry: int
+    reproduction: Reproduction
+
+
+class Savings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cache has spared the workspace."""
+
+    cached_steps: int
+    run_steps: int
+    saved_seconds: float
+    spent_seconds: float
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """A stored blob."""
+
+    digest: str
+    size: int
+
+
+class Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Digests: asked about, or held by the workspace."""
+
+    digests: list[str]
