@@ -81,7 +81,9 @@ def down(*, home: Path | None = None, seconds: float = 30) -> None:
     folder = (home or default_home()).absolute()
     state = folder / "server.json"
     if not state.exists():
-        raise Unavailable(f"No server runs on {folder}.")
+        if not _end_predictions(folder):
+            raise Unavailable(f"No server runs on {folder}.")
+        return
     pid = int(json.loads(state.read_text())["pid"])
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + seconds
@@ -89,6 +91,20 @@ def down(*, home: Path | None = None, seconds: float = 30) -> None:
         time.sleep(0.05)
     if state.exists():
         raise Unavailable(f"The server (process {pid}) did not end within {seconds:g} s.")
+    _end_predictions(folder)
+
+
+def _end_predictions(folder: Path) -> bool:
+    """Ends the prediction processes, which go on without the server; False if none ran."""
+    from modelkeel.runtime.control import SupervisorClient
+
+    client = SupervisorClient(folder)
+    try:
+        client.status()
+    except Unavailable:
+        return False
+    client.shutdown()
+    return True
 
 
 def _detach(folder: Path) -> None:

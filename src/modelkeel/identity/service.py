@@ -69,6 +69,10 @@ class Identity:
         self._known[key] = (time.monotonic() + CACHE_SECONDS, principal)
         return principal
 
+    def workspace_names(self, tx: Tx) -> dict[str, str]:
+        """Every workspace's name by id, for processes of ours."""
+        return store.workspace_names(tx)
+
     async def users(self, principal: Principal) -> list[User]:
         """Everybody with a role in the principal's workspace."""
         self._authorizer.require(principal, Permission.READ, what="users")

@@ -53,8 +53,8 @@ def workspace_named(tx: Tx, name: str) -> sa.Row[Any] | None:
     return tx.one(sa.select(workspace).where(workspace.c.name == name))
 
 
-def workspace_with_id(tx: Tx, identity: str) -> sa.Row[Any] | None:
-    return tx.one(sa.select(workspace).where(workspace.c.id == identity))
+def workspace_names(tx: Tx) -> dict[str, str]:
+    return {row.id: row.name for row in tx.all(sa.select(workspace.c.id, workspace.c.name))}
 
 
 def add_principal(tx: Tx, identity: str, name: str, kind: str) -> None:
@@ -73,10 +73,6 @@ def principals(tx: Tx, workspace_id: str) -> Sequence[sa.Row[Any]]:
         .where(role_grant.c.workspace == workspace_id)
         .order_by(principal.c.created, role_grant.c.role)
     )
-
-
-def principal_names(tx: Tx) -> dict[str, str]:
-    return {row.id: row.name for row in tx.all(sa.select(principal.c.id, principal.c.name))}
 
 
 def grant(tx: Tx, workspace_id: str, principal_id: str, role: str) -> bool:

@@ -184,3 +184,7 @@ def policy_of(tx: Tx, workspace: str, name: str) -> str | None:
 def set_policy(tx: Tx, workspace: str, name: str, policy: msgspec.Struct) -> None:
     row = {"workspace": workspace, "endpoint": name, "policy": msgspec.json.encode(policy).decode()}
     tx.upsert(rollout_policy, row, keys=["workspace", "endpoint"], update=["policy"])
+
+
+def revisions_with_ids(tx: Tx, identities: Sequence[str]) -> Sequence[sa.Row[Any]]:
+    return tx.all(sa.select(revision).where(revision.c.id.in_(identities)).order_by(revision.c.id))
