@@ -5,17 +5,17 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check format soak bench lock docs clean
+.PHONY: setup demo test check ui types browser format soak bench lock docs clean
 
 setup: $(STAMP)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml | $(BIN)/python
+$(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml hatch_build.py | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements/dev.txt
-	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --editable .
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup
@@ -26,8 +26,22 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python ui/toolchain.py check
 
-test: check
+# The page. `make setup` builds it once; `make ui` builds it again after a change of its sources.
+ui: setup
+	$(BIN)/python ui/toolchain.py build
+
+# The page's types of the API, generated from the server's OpenAPI description; a test tells when they are old.
+types: setup
+	$(BIN)/python ui/toolchain.py types
+
+# Debian's Chromium, for the browser tests: installed where we may.
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; } || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
+
+test: check ui browser
 	$(BIN)/pytest $(ARGS)
 
 format: setup

@@ -37,6 +37,7 @@ from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.migrate import migrate
 from modelkeel.version import __version__
+from modelkeel.web import routes as web_routes
 
 log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 5.0
@@ -167,6 +168,7 @@ def create_app(keel: Keel) -> Litestar:
         route_handlers=[
             health,
             login,
+            web_routes.router(),
             identity_routes.router(keel.identity),
             ledger_routes.router(keel.ledger),
             content_routes.router(keel.content),

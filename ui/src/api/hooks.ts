@@ -1,0 +1,37 @@
+import { keepPreviousData, useMutation, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
+import { toastDone, toastProblem } from "../app/notify";
+import { get, post } from "./client";
+
+type Query = Record<string, string | number | boolean | undefined | null>;
+
+interface Options {
+  query?: Query;
+  /** Milliseconds between polls; pages that show live state set it. */
+  every?: number;
+  enabled?: boolean;
+}
+
+/** Data of one GET route, cached by its address. */
+export function useGet<T>(path: string, options: Options = {}): UseQueryResult<T, Error> {
+  return useQuery<T, Error>({
+    queryKey: [path, options.query ?? {}],
+    queryFn: ({ signal }) => get<T>(path, options.query, signal),
+    refetchInterval: options.every ?? false,
+    enabled: options.enabled ?? true,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** A change: asks the server, tells the outcome in a toast, and refreshes what is on the page. */
+export function useChange<B = unknown, T = unknown>(done: string, onDone?: () => void) {
+  const client = useQueryClient();
+  return useMutation<T, Error, { path: string; body?: B }>({
+    mutationFn: ({ path, body }) => post<T>(path, body),
+    onSuccess: () => {
+      toastDone(done);
+      onDone?.();
+    },
+    onError: toastProblem,
+    onSettled: () => client.invalidateQueries(),
+  });
+}
