@@ -21,6 +21,7 @@ LATE_MINUTES = 15
 """An arrival later than this is late, the threshold that the US Department of Transportation uses."""
 
 _MINUTE_MS = 60_000
+_HALF_DAY = 720
 _WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib")
 
 
@@ -47,14 +48,24 @@ def _clock(name: str) -> pl.Expr:
     return pl.col(name) // 100 * 60 + pl.col(name) % 100
 
 
-def _landing_minutes() -> pl.Expr:
-    """Minutes from the actual departure to the actual arrival at the gate.
+def _zone_minutes() -> pl.Expr:
+    """Minutes that New York's clock is ahead of the destination's, by destination and summer time.
 
-    Both clock times are local and the two airports may lie in different zones, all of them whole hours apart. The
-    difference is the time in the air, plus taxiing (taken to last under one hour), modulo whole hours.
+    The tables name no zone for some destinations. The clocks' difference less the time in the air is the zone plus the
+    time on the ground, whose median is 28 minutes; rounded to whole hours, only the zone is left.
     """
-    taxi = (_clock("arr_time") - _clock("dep_time") - pl.col("air_time")) % 60
-    return pl.col("air_time") + taxi
+    summer = (pl.col("time_hour").str.slice(11, 2).cast(pl.Int64) - pl.col("hour")) % 24 == 4
+    return -(((_apart().median().over("dest", summer) - 28) / 60).round() * 60)
+
+
+def _apart() -> pl.Expr:
+    """Arrival's local clock less departure's local clock less the time in the air, in minutes of one day."""
+    return (_clock("arr_time") - _clock("dep_time") - pl.col("air_time") + _HALF_DAY) % (2 * _HALF_DAY) - _HALF_DAY
+
+
+def _gate_to_gate_minutes() -> pl.Expr:
+    """Minutes from the actual departure to the actual arrival: in the air and on the ground at both ends."""
+    return pl.col("air_time") + (_apart() + _zone_minutes()) % (2 * _HALF_DAY)
 
 
 def _weather() -> pl.DataFrame:
@@ -103,7 +114,7 @@ def flights() -> pl.DataFrame:
         .sort("hour_ms")
         .join_asof(_weather(), on="hour_ms", by="origin", strategy="backward", check_sortedness=False)
     )
-    landed = pl.col("event_ms") + ((pl.col("dep_delay") + _landing_minutes()) * _MINUTE_MS).cast(pl.Int64)
+    landed = pl.col("event_ms") + ((pl.col("dep_delay") + _gate_to_gate_minutes()) * _MINUTE_MS).cast(pl.Int64)
     built = pl.col("built")
     identity = pl.format(
         "{}-{}{}-{}-{}",

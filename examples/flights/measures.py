@@ -26,7 +26,9 @@ class Estimate:
     high: float
 
 
-def _placements(truth: NDArray[np.int64], score: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _placements(
+    truth: NDArray[np.int64], score: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """For each positive the share of negatives below it, for each negative the share of positives above it."""
     positive, negative = score[truth == 1], score[truth == 0]
     everything = rankdata(np.concatenate([positive, negative]))

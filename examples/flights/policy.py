@@ -111,7 +111,7 @@ class Verdict:
 
 
 def challenge(flights: pl.DataFrame, champion: Pipeline, now: int) -> Verdict:
-    """Train on the eight weeks before the last two and compare on the last two, with the labels known at week `now`."""
+    """Train on the eight weeks before the last two, compare on the last two; only labels known as `now` began."""
     split = now - JUDGE_WEEKS
     rows = known(weeks(flights, split - TRAIN_WEEKS, split), now)
     judged = known(weeks(flights, split, now), now)
