@@ -3,7 +3,6 @@
 import os
 import secrets
 import time
-import uuid
 
 
 def uuid7(now_ms: int | None = None) -> str:
@@ -16,7 +15,8 @@ def uuid7(now_ms: int | None = None) -> str:
     value = (ms & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def run_id() -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from modelkeel.core.errors import PermissionDenied, Unauthenticated
@@ -44,7 +44,9 @@ class Guard:
             raise Unauthenticated("The key is unknown or expired.", hint="Ask the endpoint's owner for a new one.")
 
 
-def check_browser(host: bytes | None, origin: bytes | None, *, local: bool, allowed: Iterable[str] = ()) -> None:
+def check_browser(
+    host: bytes | None, origin: bytes | None, *, local: bool, allowed: frozenset[str] = frozenset()
+) -> None:
     """Refuses what a foreign page in a browser might send.
 
     Args:
@@ -56,13 +58,33 @@ def check_browser(host: bytes | None, origin: bytes | None, *, local: bool, allo
     Raises:
         PermissionDenied: the Host is foreign, or the Origin is another one.
     """
+    refusal = _browser_refusal(host, origin, local, allowed)
+    if refusal:
+        raise PermissionDenied(refusal, hint="Call the server by its own address, from its own pages or no page.")
+
+
+@lru_cache(maxsize=1024)  # the same few hosts call again and again
+def _browser_refusal(
+    host: bytes | None,
+    origin: bytes | None,
+    local: bool,
+    allowed: frozenset[str],
+) -> str:
     name = (host or b"").decode("latin-1").lower()
-    if origin is not None and urlsplit(origin.decode("latin-1").lower()).netloc != name:
-        raise PermissionDenied("Requests from pages of another origin are refused.")
+    if origin is not None and _origin_host(origin) != name:
+        return "Requests from pages of another origin are refused."
     if local and host is not None:
         bare = name.rsplit(":", 1)[0] if not name.endswith("]") else name
         if not is_loopback(bare) and bare not in allowed:
-            raise PermissionDenied(f"Host {name!r} is not this machine.", hint="Call it by 127.0.0.1 or localhost.")
+            return f"Host {name!r} is not this machine."
+    return ""
+
+
+def _origin_host(origin: bytes) -> str:
+    try:
+        return urlsplit(origin.decode("latin-1").lower()).netloc
+    except ValueError:
+        return ""
 
 
 def is_loopback(name: str) -> bool:

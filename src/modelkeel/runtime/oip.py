@@ -72,10 +72,11 @@ class InputReader:
         schema: the model's schema.
     """
 
-    __slots__ = ("_index", "_readers")
+    __slots__ = ("_index", "_names", "_readers")
 
     def __init__(self, schema: ModelSchema) -> None:
         self._readers = [ColumnReader(column) for column in schema.inputs]
+        self._names = [column.name for column in schema.inputs]
         self._index = {column.name: i for i, column in enumerate(schema.inputs)}
 
     @property
@@ -90,16 +91,17 @@ class InputReader:
             InvalidInput: a tensor is missing, unknown, double, or of a wrong type or shape.
         """
         tensors = request.inputs
-        if len(tensors) != len(self._readers) or any(
-            tensor.name != reader.name for tensor, reader in zip(tensors, self._readers, strict=True)
-        ):
+        if [tensor.name for tensor in tensors] != self._names:
             tensors = self._ordered(tensors)
         rows = tensors[0].shape[0] if tensors[0].shape else 0
         if rows < 1:
             raise InvalidInput(f"Input {tensors[0].name!r}: shape {tensors[0].shape} has no rows.")
+        plain = ([rows, 1], [rows])
         columns = []
         for tensor, reader in zip(tensors, self._readers, strict=True):
-            _check(tensor, reader.column, rows)
+            column = reader.column
+            if tensor.datatype != column.dtype or column.shape or tensor.shape not in plain:
+                _check(tensor, column, rows)
             columns.append(reader.decode(tensor.data, rows))
         return columns, rows
 
@@ -156,7 +158,9 @@ def write_answer(
     """
     wanted = None if request.outputs is None else {output.name for output in request.outputs}
     tensors = [
-        _OutTensor(column.name, column.dtype, [rows, *column.shape], flat(values, column.shape))
+        _OutTensor(
+            column.name, column.dtype, [rows, *column.shape], flat(values, column.shape) if column.shape else values
+        )
         for column, values in zip(schema.outputs, outputs, strict=True)
         if not wanted or column.name in wanted
     ]
