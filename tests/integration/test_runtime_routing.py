@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import mlflow.pyfunc
 import mlflow.sklearn
 import msgspec
 import numpy as np
@@ -22,7 +24,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Refused
-from modelkeel.wire.serving import Column, Key, ModelSchema, Revision, RoutingTable, Sample, Tensor
+from modelkeel.wire.serving import Column, Key, ModelSchema, Revision, Route, RoutingTable, Sample, Tensor
 from tests.integration.runtime_fixtures import Serving, logged, supervised
 from tests.integration.runtime_models import body, table, write_onnx
 
@@ -196,6 +198,54 @@ def test_a_native_model_answers_from_a_process_of_its_own(serving: Serving, revi
     while children(serving) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert children(serving) == []
+
+
+def test_a_native_model_that_hangs_or_dies_harms_nobody_else(serving: Serving, revisions: list[Revision]):
+    class Fragile(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):  # noqa: ARG002 - as MLflow calls it
+            if (model_input["delay"] > 100).any():
+                time.sleep(60)
+            if (model_input["delay"] < -100).any():
+                os._exit(1)
+            return (model_input["delay"] * 2).tolist()
+
+    frame = pd.DataFrame({"delay": [1.0, 2.0]})
+    path = serving.folder / "revisions" / "fragile"
+    mlflow.pyfunc.save_model(path, python_model=Fragile(), signature=infer_signature(frame, [2.0, 4.0]))
+    fragile = Revision(
+        id="fragile",
+        endpoint="e2",
+        model="fragile",
+        version=1,
+        digest="",
+        kind="native",
+        path="revisions/fragile",
+        schema=ModelSchema((Column("delay", "FP64"),), (Column("prediction", "FP64"),)),
+        python=sys.executable,
+        timeout_ms=500,
+    )
+    both = table(serving.control.status().generation + 1, revisions[0])
+    second = msgspec.structs.replace(both.endpoints[0], id="e2", name="fragile", routes=(Route("fragile", 1),))
+    serving.control.apply(RoutingTable(both.generation, (*both.endpoints, second), (*both.revisions, fragile)))
+
+    def ask(value: float) -> httpx.Response:
+        return http.post("/default/fragile/invocations", json={"inputs": {"delay": [value]}})
+
+    with serving.http as http:
+        for poison in (101.0, -101.0):
+            assert ask(4.0).json()["predictions"] == [8.0]
+            began = time.monotonic()
+            assert ask(poison).status_code == 503
+            assert time.monotonic() - began < 3
+            assert http.post(INFER, json=body(ROW)).status_code == 200
+            deadline = time.monotonic() + 20
+            while ask(4.0).status_code == 503 and time.monotonic() < deadline:
+                time.sleep(0.05)
+        assert ask(5.0).json()["predictions"] == [10.0]
+        assert serving.control.status().workers[0].restarts == 0
+        errors = [line for line in http.get("/metrics").text.splitlines() if "errors_total{" in line]
+        assert any('endpoint="fragile"' in line and 'status="503"' in line for line in errors)
+    apply(serving, revisions[0])
 
 
 def children(serving: Serving) -> list[psutil.Process]:

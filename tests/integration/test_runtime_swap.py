@@ -118,6 +118,27 @@ async def test_a_supervisor_is_alone_on_its_home_and_comes_back_with_its_table()
         again.shutdown()
 
 
+async def test_after_a_killed_supervisor_the_next_one_takes_over_port_table_and_spool():
+    with supervised(2) as serving:
+        serving.control.apply(table(1, write_onnx(serving.folder, "r1")))
+
+        async def kill() -> None:
+            await asyncio.sleep(0.7)
+            os.kill(serving.control.status().pid, signal.SIGKILL)
+
+        outcome, _ = await asyncio.gather(steady(serving.port, 1.5), kill())
+        assert outcome.wrong == 0
+        assert set(outcome.statuses) == {200}
+        again = await asyncio.to_thread(start_supervisor, serving.home, port=serving.port, workers=2)
+        answer = await asyncio.to_thread(serving.http.post, "/v2/models/late/infer", json=body([[1, 2, 3]]))
+        assert answer.status_code == 200
+        again.shutdown()
+        ids, lost = logged_requests(serving)
+        assert len(ids) + lost >= outcome.statuses[200] + 1  # drained runtimes log all that they answered
+        assert not list((serving.folder / "spool").glob("*.open"))
+        assert not list((serving.folder / "spool").glob("*.counts"))
+
+
 def test_it_ends_when_its_home_is_gone_and_lives_with_a_long_path():
     with supervised(1, inside="a-rather-long-name/" * 8) as serving:
         status = connect(serving.home).status()

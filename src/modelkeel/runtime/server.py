@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--allowed-host", action="append", default=[])
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s runtime {arguments.slot} %(levelname)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # malformed requests must not fill the log
     listener = socket.socket(fileno=arguments.listen_fd)
     control = socket.socket(fileno=arguments.control_fd)
     runtime = Runtime(arguments.folder, arguments.slot, arguments.name)

@@ -5,6 +5,7 @@ are on disk stands in a small shared-memory file beside the spool, so what a cra
 """
 
 import asyncio
+import fcntl
 import logging
 import mmap
 import os
@@ -29,7 +30,7 @@ RING_ROWS = 200_000
 PORTION_ROWS = 1024
 _ACCEPTED = struct.Struct("<QQ")  # rows taken into the ring, server time of the last of them
 _WRITTEN = struct.Struct("<Q")  # rows that left it, written after the first two
-_COUNTS = struct.Struct("<QQQ")
+COUNTS = struct.Struct("<QQQ")
 _log = logging.getLogger(__name__)
 
 
@@ -102,7 +103,7 @@ class Spool:
         self._bytes = 0
         self._opened = 0.0
         self._sequence = 0
-        self._counts = _map_counts(folder / f"{worker}.counts")
+        self._lock, self._counts = _hold_counts(folder, worker)
         self._wake = threading.Event()
         self._stop = False
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
@@ -132,6 +133,7 @@ class Spool:
         self._thread.join(timeout=30)
         if not self._thread.is_alive():
             (self._folder / f"{self._worker}.counts").unlink(missing_ok=True)
+            os.close(self._lock)
 
     def _lose(self, gap: Gap) -> None:
         with self._gaps_lock:
@@ -212,10 +214,15 @@ class Spool:
             self._path.rename(self._path.with_suffix(".closed"))
 
 
-def _map_counts(path: Path) -> mmap.mmap:
-    with path.open("w+b") as file:
-        file.truncate(_COUNTS.size)
-        return mmap.mmap(file.fileno(), _COUNTS.size)
+def _hold_counts(folder: Path, worker: str) -> tuple[int, mmap.mmap]:
+    """The counts, and the lock on them that tells others that this process lives."""
+    part = folder / f"{worker}.starting"
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.ftruncate(descriptor, COUNTS.size)
+    counts = mmap.mmap(descriptor, COUNTS.size)
+    part.rename(part.with_suffix(".counts"))  # only now others see it, already locked
+    return descriptor, counts
 
 
 def _settle(entries: list[Entry], failure: OSError | None) -> None:
@@ -279,39 +286,3 @@ def _block(stream: Stream, entries: list[Entry]) -> PredictionBlock:
 
 def _by_name(names: tuple[str, ...], parts: list[Columns]) -> dict[str, list[Any]]:
     return {name: [value for part in parts for value in part[i]] for i, name in enumerate(names)}
-
-
-def recover(folder: Path) -> int:
-    """Closes what dead runtimes left open and counts what they lost; to be called when none of them lives.
-
-    Args:
-        folder: the spool folder.
-
-    Returns:
-        How many rows were answered and never written.
-    """
-    lost = 0
-    for counts in folder.glob("*.counts"):
-        lost += recover_worker(folder, counts.stem)
-    return lost
-
-
-def recover_worker(folder: Path, worker: str) -> int:
-    """The same for one dead runtime."""
-    for path in folder.glob(f"{worker}-*.open"):
-        path.rename(path.with_suffix(".closed"))
-    counts = folder / f"{worker}.counts"
-    if not counts.exists():
-        return 0
-    data = counts.read_bytes()
-    lost = 0
-    if len(data) == _COUNTS.size:
-        accepted, last, written = _COUNTS.unpack(data)
-        lost = accepted - written
-        if lost > 0:
-            gap = encode_record(Gap(lost, last - int(2 * FLUSH_SECONDS * 1000), last, "crash"))
-            part = folder / f"{worker}-gap.part"
-            part.write_bytes(MAGIC + gap)
-            part.rename(part.with_suffix(".closed"))
-    counts.unlink()
-    return max(lost, 0)

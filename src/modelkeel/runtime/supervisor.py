@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, KeelError, Refused, Unavailable
 from modelkeel.runtime.framing import pack, read_frame, short_address
 from modelkeel.runtime.messages import Merged, Prepare
-from modelkeel.runtime.spool import recover
+from modelkeel.runtime.recovery import any_lives, recover
 from modelkeel.runtime.workers import Worker
 from modelkeel.version import __version__
 from modelkeel.wire.serving import (
@@ -39,6 +40,7 @@ from modelkeel.wire.serving import (
 
 LOAD_SECONDS = 180.0
 START_SECONDS = 30.0
+ORPHAN_SECONDS = 12.0
 SOCKET_NAME = "supervisor.sock"
 _log = logging.getLogger(__name__)
 _decoder: msgspec.msgpack.Decoder[Control] = msgspec.msgpack.Decoder(Control)
@@ -92,6 +94,7 @@ class Supervisor:
         mine = lock.stat().st_ino
         while True:
             await asyncio.sleep(1.0)
+            await asyncio.to_thread(recover, self._folder / "spool")  # runtimes of a dead supervisor end one by one
             try:
                 gone = lock.stat().st_ino != mine
             except OSError:
@@ -270,6 +273,9 @@ def main() -> int:
     (folder / "spool").mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         lock = take_lock(folder)
+        orphans_end = time.monotonic() + ORPHAN_SECONDS
+        while any_lives(folder / "spool") and time.monotonic() < orphans_end:
+            time.sleep(0.05)  # runtimes whose supervisor was killed still hold its port
         listener = bind(arguments.host, arguments.port)
     except KeelError as error:
         print(error, file=sys.stderr)

@@ -26,7 +26,7 @@ from modelkeel.runtime.messages import (
     WantMetrics,
     from_runtime,
 )
-from modelkeel.runtime.spool import recover_worker
+from modelkeel.runtime.recovery import recover_worker
 from modelkeel.wire.serving import WorkerStatus
 
 FIRST_PAUSE = 0.1

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelkeel.core.errors import Corrupt, Unavailable
-from modelkeel.runtime.spool import Entry, Spool, Stream, recover
+from modelkeel.runtime.recovery import any_lives, recover
+from modelkeel.runtime.spool import Entry, Spool, Stream
 from modelkeel.wire.spool import MAGIC, PredictionBlock, encode_record, read_blocks
 
 STREAM = Stream("e", "r", "m", 1, "champion", ("a", "b"), ("label",))
@@ -120,6 +121,18 @@ def test_what_a_crash_lost_is_counted_afterwards(tmp_path: Path):
     found, lost, torn = blocks(tmp_path)
     assert (len(found), lost, torn) == (1, 7, 2)
     assert recover(tmp_path) == 0
+
+
+def test_a_living_writer_is_left_alone(tmp_path: Path):
+    spool = Spool(tmp_path, "w")
+    spool.add(entry(1, 2))
+    time.sleep(0.3)
+    assert any_lives(tmp_path)
+    assert recover(tmp_path) == 0
+    assert (tmp_path / "w-00000000.open").exists()
+    spool.close()
+    assert not any_lives(tmp_path)
+    assert blocks(tmp_path)[0][0].size == 2
 
 
 def read_sample() -> PredictionBlock:
