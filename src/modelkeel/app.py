@@ -52,6 +52,7 @@ class Settings:
         host: address to listen on.
         port: of the control plane; predictions have `predict_port`.
         database: `sqlite:///…` or `postgresql://…`; none: SQLite in the home.
+        blobs: `s3://…`, `gs://…` or `az://…`; none: a folder of the home.
         anonymous: whether a tokenless loopback caller may track.
         hosts: names under which the server may be addressed.
     """
@@ -61,6 +62,7 @@ class Settings:
     port: int = 5757
     predict_port: int = 5858
     database: str | None = None
+    blobs: str | None = None
     anonymous: bool = True
     hosts: frozenset[str] = LOCAL
 
@@ -117,7 +119,7 @@ class Keel:
         authorizer = RoleAuthorizer()
         ledger = Ledger(database, _signing_key(home), authorizer)
         identity = Identity(database, ledger, authorizer)
-        blobs = BlobStore.local(home.folder("blobs"))
+        blobs = BlobStore.open(settings.blobs) if settings.blobs else BlobStore.local(home.folder("blobs"))
         content = Content(database, blobs, authorizer)
         pipelines = Pipelines(database, ledger, blobs, authorizer, identity, None)
         keel = cls(settings, home, database, blobs, ledger, identity, content, pipelines)

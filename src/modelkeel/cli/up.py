@@ -23,6 +23,7 @@ def up(
     port: int = 5757,
     predict_port: int = 5858,
     database: str | None = None,
+    blobs: str | None = None,
     anonymous: Annotated[bool, Parameter(negative="--no-anonymous")] = True,
     allow_host: tuple[str, ...] = (),
     detach: bool = False,
@@ -45,6 +46,8 @@ def up(
         Port of the prediction API; 0 takes a free one.
     database
         A Postgres address (postgresql://USER@HOST/NAME) instead of SQLite in the home.
+    blobs
+        An object store (s3://BUCKET/PREFIX, gs://…, az://…) instead of a folder of the home.
     anonymous
         Whether programs on this machine may track without a token.
     allow_host
@@ -63,7 +66,8 @@ def up(
     from modelkeel.http.guard import LOCAL
 
     names = LOCAL | set(allow_host) | ({host} if host not in {"0.0.0.0", "::"} else {"*"})  # noqa: S104
-    serve(Settings(folder, host, port, predict_port, database, anonymous, frozenset(names)), secrets.token_urlsafe(16))
+    settings = Settings(folder, host, port, predict_port, database, blobs, anonymous, frozenset(names))
+    serve(settings, secrets.token_urlsafe(16))
 
 
 def down(*, home: Path | None = None, seconds: float = 30) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import msgspec
 import obstore
-from obstore.store import LocalStore, ObjectStore
+from obstore.store import ClientConfig, LocalStore, ObjectStore, from_url
 
-from modelkeel.core.errors import Corrupt, NotFound
+from modelkeel.core.errors import Corrupt, InvalidInput, NotFound
 from modelkeel.core.hashing import is_digest, sha256
 from modelkeel.storage.home import sync_folder
 
 CHUNK = 4 << 20
+REMOTE = ("s3", "gs", "az")
 
 
 class BlobRef(msgspec.Struct, frozen=True):
@@ -50,6 +51,20 @@ class BlobStore:
         """A store in a local folder."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return cls(LocalStore(str(folder), mkdir=True), folder)
+
+    @classmethod
+    def open(cls, url: str) -> "BlobStore":
+        """A store at `s3://…`, `gs://…` or `az://…`; keys and endpoint as the provider's environment variables say.
+
+        Raises:
+            InvalidInput: the address is malformed or of another kind.
+        """
+        if url.split("://", 1)[0] not in REMOTE:
+            raise InvalidInput(
+                f"{url!r} is no object store.", hint=f"Use one of {', '.join(f'{r}://' for r in REMOTE)}."
+            )
+        options = {"allow_http": True} if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") else None
+        return cls(from_url(url, client_options=options))
 
     async def put(self, content: bytes | AsyncIterable[bytes]) -> BlobRef:
         """Stores content; durable on return. Content that is there already is not written again."""

@@ -1,0 +1,77 @@
+"""Content by digest, in a local folder and on a server that speaks S3."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from modelkeel.core.errors import Corrupt, NotFound
+from modelkeel.core.hashing import sha256
+from modelkeel.storage.blobs import CHUNK, BlobStore
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """An S3-speaking server in a process of its own, with one bucket."""
+    command = [sys.executable, "-u", "-m", "moto.server", "-p", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    url = ""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Running on" in line:
+            url = line.split("Running on")[1].split()[0]
+            break
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and httpx.put(f"{url}/keel").status_code != 200:
+        time.sleep(0.1)
+    yield url
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(params=["local", "s3"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
+    if request.param == "local":
+        return BlobStore.local(tmp_path / "blobs")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("s3"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    return BlobStore.open(f"s3://keel/{tmp_path.name}")
+
+
+async def _pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 7])
+async def test_what_goes_in_comes_out(blobs: BlobStore, size: int):
+    content = os.urandom(size)
+    ref = await blobs.put(_pieces(content, 100_003))
+    assert (ref.digest, ref.size) == (sha256(content), size)
+    assert await blobs.stat(ref.digest) == ref
+    assert await blobs.read(ref.digest) == content
+    assert await blobs.put(content) == ref
+
+
+async def test_what_is_not_there_is_not_found(blobs: BlobStore):
+    assert not await blobs.has("0" * 64)
+    with pytest.raises(NotFound):
+        await blobs.read("0" * 64)
+    with pytest.raises(NotFound):
+        await blobs.read("../../etc/passwd")
+
+
+async def test_a_damaged_chunk_never_leaves(tmp_path: Path):
+    blobs = BlobStore.local(tmp_path)
+    ref = await blobs.put(b"good" * 1000)
+    path = tmp_path / "chunks" / ref.digest[:2] / ref.digest
+    path.write_bytes(b"evil" * 1000)
+    with pytest.raises(Corrupt):
+        await blobs.read(ref.digest)
