@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import obstore
-from obstore.store import ClientConfig, LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore, from_url
 
 from modelkeel.core.errors import Corrupt, InvalidInput, NotFound
 from modelkeel.core.hashing import is_digest, sha256
