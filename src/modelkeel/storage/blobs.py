@@ -60,11 +60,10 @@ class BlobStore:
             InvalidInput: the address is malformed or of another kind.
         """
         if url.split("://", 1)[0] not in REMOTE:
-            raise InvalidInput(
-                f"{url!r} is no object store.", hint=f"Use one of {', '.join(f'{r}://' for r in REMOTE)}."
-            )
-        options = {"allow_http": True} if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") else None
-        return cls(from_url(url, client_options=options))
+            known = ", ".join(f"{kind}://" for kind in REMOTE)
+            raise InvalidInput(f"{url!r} is no object store.", hint=f"Use one of {known}.")
+        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        return cls(from_url(url, client_options={"allow_http": True}) if plain else from_url(url))
 
     async def put(self, content: bytes | AsyncIterable[bytes]) -> BlobRef:
         """Stores content; durable on return. Content that is there already is not written again."""
