@@ -1,0 +1,1 @@
+"""Gates that the server enforces, approvals by people, and the answer to "what stands behind this prediction?"."""
