@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, like `Answered`
 class Reply:
     """An answer before it is sent."""
 

@@ -17,7 +17,7 @@ from modelkeel.runtime.state import State
 MAX_SHADOWS = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would triple the cost of making one, and one is made for each request
 class Answered:
     """An answer, and what remains to be done when it is sent.
 
