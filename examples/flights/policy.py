@@ -1,6 +1,6 @@
 """When to alert, and when a retrained model may replace the one in service.
 
-Every limit comes from the training weeks compared with each other, never from the weeks that are judged later.
+Every limit is computed from the training weeks compared with each other, never from the weeks that are judged later.
 """
 
 from __future__ import annotations
