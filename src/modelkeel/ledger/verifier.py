@@ -303,7 +303,7 @@ class _Entries:
             if len(lines) != want:
                 index = self.shape.indices[start + len(lines)] if len(lines) < want else None
                 self.report.add(self.where, index, f"there are {len(lines)} entries instead of {want}")
-                computed += bytes(32 * (want - len(lines)))
+                computed += bytes(32 * max(0, want - len(lines)))
             if progress:
                 progress(start + want, self.count)
         for name in sorted(files):
