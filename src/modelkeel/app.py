@@ -32,10 +32,13 @@ from modelkeel.pipelines import content_routes
 from modelkeel.pipelines import routes as pipeline_routes
 from modelkeel.pipelines.content import Content
 from modelkeel.pipelines.service import Pipelines
+from modelkeel.protocols.mlflow import routes as mlflow_routes
+from modelkeel.registry.service import Registry
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.migrate import migrate
+from modelkeel.tracking.service import Tracking
 from modelkeel.version import __version__
 from modelkeel.web import routes as web_routes
 
@@ -95,6 +98,8 @@ class Keel:
     blobs: BlobStore
     ledger: Ledger
     identity: Identity
+    tracking: Tracking
+    registry: Registry
     content: Content
     pipelines: Pipelines
     login_codes: set[str] = field(default_factory=set)
@@ -120,9 +125,11 @@ class Keel:
         ledger = Ledger(database, _signing_key(home), authorizer)
         identity = Identity(database, ledger, authorizer)
         blobs = BlobStore.open(settings.blobs) if settings.blobs else BlobStore.local(home.folder("blobs"))
+        tracking = Tracking(database, ledger, blobs, authorizer)
+        registry = Registry(database, ledger, tracking, authorizer)
         content = Content(database, blobs, authorizer)
         pipelines = Pipelines(database, ledger, blobs, authorizer, identity, None)
-        keel = cls(settings, home, database, blobs, ledger, identity, content, pipelines)
+        keel = cls(settings, home, database, blobs, ledger, identity, tracking, registry, content, pipelines)
         token_file = home.path / "owner.token"
         minted = identity.first_run()
         if minted is not None:
@@ -141,7 +148,7 @@ class Keel:
 
     def workers(self) -> list[Callable[[], Awaitable[None]]]:
         """Background work of the server, each for ever."""
-        return [self._sign_checkpoints, *(_following(self.ledger, s) for s in self.subscriptions())]
+        return [self._sign_checkpoints, self.tracking.seal_for_ever, *(_following(self.ledger, s) for s in self.subscriptions())]
 
     async def _sign_checkpoints(self) -> None:
         while True:
@@ -173,6 +180,7 @@ def create_app(keel: Keel) -> Litestar:
             web_routes.router(),
             identity_routes.router(keel.identity),
             ledger_routes.router(keel.ledger),
+            mlflow_routes.router(keel.tracking, keel.registry),
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines),
         ],

@@ -1,0 +1,1 @@
+"""Foreign wire formats: each turns its own messages into calls of the slices' services, and back."""

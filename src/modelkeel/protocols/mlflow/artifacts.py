@@ -1,0 +1,99 @@
+"""The `mlflow-artifacts` proxy: files by address, streamed both ways.
+
+The one place where an address becomes an owner: `EXPERIMENT/RUN/artifacts/PATH` or
+`EXPERIMENT/models/m-…/artifacts/PATH`.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from mimetypes import guess_type
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response, delete, get, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+
+from modelkeel.core.access import Principal
+from modelkeel.core.errors import InvalidInput, NotFound
+from modelkeel.http.auth import current_principal
+from modelkeel.protocols.mlflow import answers
+from modelkeel.protocols.mlflow import messages as m
+from modelkeel.protocols.mlflow.endpoint import endpoint
+from modelkeel.tracking.models import ArtifactOwner, OwnerKind
+from modelkeel.tracking.rules import safe_path
+from modelkeel.tracking.service import Tracking
+
+_ROOT = re.compile(r"([^/]+)/(?:models/(m-[0-9a-f]{32})|([0-9a-f]{32}))/artifacts(?:/(.*))?")
+_AT = [f"/{root}/2.0/mlflow-artifacts/artifacts/{{path:path}}" for root in ("api", "ajax-api")]
+
+
+def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
+    """`/mlflow-artifacts/artifacts…`."""
+
+    async def listing(principal: Principal, asked: m.Path) -> answers.ManyFiles:
+        owner, folder = _owner(asked.path)
+        await _belongs(tracking, principal, owner, asked.path)
+        return answers.files(await tracking.list_folder(principal, owner, folder), names_only=True)
+
+    @put(_AT, status_code=200, include_in_schema=False, opt={"writes": "record"})
+    async def upload(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+        principal, address = current_principal(request), _address(request)
+        owner, path = _owner(address)
+        await _belongs(tracking, principal, owner, address)
+        await tracking.put_file(principal, owner, path, request.stream())
+        return Response({}, media_type="application/json", status_code=200)
+
+    @get(_AT, include_in_schema=False)
+    async def download(request: Request[Any, Any, Any]) -> Stream:
+        principal, address = current_principal(request), _address(request)
+        owner, path = _owner(address)
+        await _belongs(tracking, principal, owner, address)
+        file = await tracking.file(principal, owner, path)
+        return stream_file(path, file.size, tracking.stream(file))
+
+    @delete(_AT, status_code=200, include_in_schema=False, opt={"writes": "record"})
+    async def remove(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+        principal, address = current_principal(request), _address(request)
+        owner, path = _owner(address)
+        await _belongs(tracking, principal, owner, address)
+        await tracking.delete_files(principal, owner, path)
+        return Response({}, media_type="application/json", status_code=200)
+
+    return [endpoint("GET", "/mlflow-artifacts/artifacts", m.Path, listing), upload, download, remove]
+
+
+def stream_file(path: str, size: int, content: AsyncIterator[bytes]) -> Stream:
+    """A file as an attachment that no browser interprets."""
+    name = path.rpartition("/")[2]
+    headers = {
+        "content-length": str(size),
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "x-content-type-options": "nosniff",
+    }
+    return Stream(content, headers=headers, media_type=guess_type(name)[0] or "application/octet-stream")
+
+
+def _address(request: Request[Any, Any, Any]) -> str:
+    return str(request.path_params["path"]).removeprefix("/")
+
+
+def _owner(address: str) -> tuple[ArtifactOwner, str]:
+    match = _ROOT.fullmatch(safe_path(address))
+    if match is None:
+        raise InvalidInput(
+            f"Invalid path: {address[:200]!r}",
+            hint="Artifacts live under EXPERIMENT/RUN/artifacts or EXPERIMENT/models/MODEL/artifacts.",
+        )
+    model, run, path = match.group(2), match.group(3), match.group(4) or ""
+    return (ArtifactOwner.model(model) if model else ArtifactOwner.run(run)), path
+
+
+async def _belongs(tracking: Tracking, principal: Principal, owner: ArtifactOwner, address: str) -> None:
+    """The experiment named in the address must be the owner's own."""
+    if owner.kind is OwnerKind.RUN:
+        experiment = (await tracking.get_run(principal, owner.id)).experiment_id
+    else:
+        experiment = (await tracking.logged_model(principal, owner.id, deleted=True)).experiment_id
+    if address.partition("/")[0] != experiment:
+        raise NotFound(f"No such artifact: '{address[:200]}'")

@@ -1,0 +1,53 @@
+"""MLflow's protocol on one router, with errors in MLflow's form."""
+
+import msgspec
+from litestar import Response, Router, get
+
+from modelkeel.core.access import Principal
+from modelkeel.protocols.mlflow.artifacts import artifact_routes
+from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
+from modelkeel.protocols.mlflow.errors import HANDLERS
+from modelkeel.protocols.mlflow.models import alias_routes, logged_model_routes, model_routes, version_routes
+from modelkeel.protocols.mlflow.tracking import experiment_routes, run_routes, series_routes
+from modelkeel.registry.service import Registry
+from modelkeel.tracking.service import Tracking
+
+MLFLOW_VERSION = "3.17.2"  # the protocol that we speak; the client asks before it uses newer calls
+
+
+class ServerInfo(msgspec.Struct, frozen=True):
+    """What the client may use beyond the core; none of it is on here yet."""
+
+    store_type: str = "SqlStore"
+    workspaces_enabled: bool = False
+    trace_archival_enabled: bool = False
+    multipart_uploads_enabled: bool = False
+    multipart_downloads_enabled: bool = False
+
+
+def router(tracking: Tracking, registry: Registry) -> Router:
+    """`/api/2.0/mlflow…`, `/api/3.0/mlflow…`, the same under `/ajax-api`, and `/version`."""
+
+    async def server_info(_principal: Principal, _asked: Nothing) -> ServerInfo:
+        return ServerInfo()
+
+    @get("/version", include_in_schema=False)
+    async def version() -> Response[str]:
+        return Response(MLFLOW_VERSION, media_type="text/plain")
+
+    return Router(
+        "/",
+        route_handlers=[
+            version,
+            endpoint("GET", "/mlflow/server-info", Nothing, server_info, versions=("3.0",)),
+            *experiment_routes(tracking),
+            *run_routes(tracking),
+            *series_routes(tracking),
+            *logged_model_routes(tracking),
+            *model_routes(registry),
+            *alias_routes(registry),
+            *version_routes(registry),
+            *artifact_routes(tracking),
+        ],
+        exception_handlers=HANDLERS,
+    )

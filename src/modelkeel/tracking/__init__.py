@@ -1,0 +1,1 @@
+"""Experiments, runs, metrics, params, data set inputs, artifacts and logged models."""

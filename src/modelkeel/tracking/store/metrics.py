@@ -1,0 +1,183 @@
+"""Metric points and the latest point of each key.
+
+The points of one group of writes are gathered and stored at once: the points in one statement, and of each run and
+key only the greatest as the latest.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from modelkeel.storage.transaction import Tx
+from modelkeel.tracking.models import Metric
+from modelkeel.tracking.rules import stored_value
+from modelkeel.tracking.store.tables import logged_model_metric, metric_key, metric_latest, metric_point
+
+CACHED_KEYS = 100_000
+_POINT = ("run", "key", "step", "ts", "value", "is_nan")
+_Point = tuple[int, int, int, int, float, int]
+
+
+@dataclass(slots=True)
+class KeyCache:
+    """Numbers of metric keys, by workspace and name; only what was committed is kept."""
+
+    known: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Gathering:
+    """The points of one group of writes; a `Participant`."""
+
+    cache: KeyCache
+    points: list[_Point] = field(default_factory=list)
+    fresh: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def mark(self) -> tuple[int, dict[tuple[str, str], int]]:
+        """What `restore` needs to forget everything gathered after now."""
+        return len(self.points), dict(self.fresh)
+
+    def restore(self, mark: tuple[int, dict[tuple[str, str], int]]) -> None:
+        count, self.fresh = mark
+        del self.points[count:]
+
+    def key_ids(self, tx: Tx, workspace: str, keys: Iterable[str]) -> dict[str, int]:
+        """The numbers of some keys, made where they are new."""
+        known, fresh = self.cache.known, self.fresh
+        found: dict[str, int] = {}
+        unknown: list[str] = []
+        for key in keys:
+            number = known.get((workspace, key)) or fresh.get((workspace, key))
+            if number is None:
+                unknown.append(key)
+            else:
+                found[key] = number
+        if unknown:
+            tx.upsert(metric_key, [{"workspace": workspace, "key": key} for key in unknown], keys=["workspace", "key"])
+            for start in range(0, len(unknown), 500):
+                some = unknown[start : start + 500]
+                where = (metric_key.c.workspace == workspace, metric_key.c.key.in_(some))
+                for row in tx.all(sa.select(metric_key.c.key, metric_key.c.id).where(*where)):
+                    found[row.key] = fresh[workspace, row.key] = row.id
+        return found
+
+    def add(self, tx: Tx, seq: int, workspace: str, metrics: Sequence[Metric]) -> None:
+        """Gathers points of one run."""
+        ids = self.key_ids(tx, workspace, {metric.key for metric in metrics})
+        for metric in metrics:
+            value, is_nan = stored_value(metric.value)
+            self.points.append((seq, ids[metric.key], metric.step, metric.timestamp, value, is_nan))
+
+    def flush(self, tx: Tx) -> None:
+        if not self.points:
+            return
+        latest: dict[tuple[int, int], _Point] = {}
+        for point in self.points:
+            at = point[:2]
+            best = latest.get(at)
+            if best is None or point[2:5] > best[2:5]:
+                latest[at] = point
+        tx.upsert(metric_point, [dict(zip(_POINT, p, strict=True)) for p in self.points], keys=_POINT)
+        tx.upsert(
+            metric_latest,
+            [dict(zip(_POINT, p, strict=True)) for p in latest.values()],
+            keys=["run", "key"],
+            update=["step", "ts", "value", "is_nan"],
+            where=lambda new: (
+                sa.tuple_(new.step, new.ts, new.value)
+                > sa.tuple_(metric_latest.c.step, metric_latest.c.ts, metric_latest.c.value)
+            ),
+        )
+
+    def committed(self) -> None:
+        if len(self.cache.known) > CACHED_KEYS:
+            self.cache.known.clear()
+        self.cache.known.update(self.fresh)
+
+
+def gather(tx: Tx, cache: KeyCache) -> Gathering:
+    """The group's gathering of points."""
+    return tx.participant("tracking.metrics", lambda _: Gathering(cache))
+
+
+def key_id(tx: Tx, workspace: str, key: str) -> int | None:
+    """The number of a metric's key."""
+    where = (metric_key.c.workspace == workspace, metric_key.c.key == key)
+    found: int | None = tx.scalar(sa.select(metric_key.c.id).where(*where))
+    return found
+
+
+def history(tx: Tx, seq: int, key: int, *, limit: int | None, offset: int) -> Sequence[sa.Row[Any]]:
+    """Points of one key in MLflow's order: timestamp, step, value."""
+    p = metric_point.c
+    query = sa.select(p.value, p.ts, p.step, p.is_nan).where(p.run == seq, p.key == key)
+    query = query.order_by(p.ts, p.step, p.value)
+    if limit is not None or offset:
+        query = query.limit(-1 if limit is None and tx.conn.dialect.name == "sqlite" else limit).offset(offset)
+    return tx.all(query)
+
+
+def buckets(tx: Tx, seq: int, key: int, count: int) -> Sequence[sa.Row[Any]]:
+    """The series in at most `count` ranges of steps: first step, points, min, max and the last value of each.
+
+    NaN points count as points and are left out of min, max and last.
+    """
+    p = metric_point.c
+    of_key = (p.run == seq, p.key == key)
+    ends = tx.one(sa.select(sa.func.min(p.step).label("first"), sa.func.max(p.step).label("last")).where(*of_key))
+    if ends is None or ends.first is None:
+        return []
+    width = (ends.last - ends.first) // count + 1
+    bucket = ((p.step - ends.first) // width).label("bucket")
+    value = sa.case((p.is_nan == 0, p.value)).label("value")
+    back = sa.func.row_number().over(partition_by=bucket, order_by=(p.step.desc(), p.ts.desc(), p.value.desc()))
+    each = sa.select(bucket, p.step, p.ts, value, back.label("back")).where(*of_key).subquery().c
+    query = sa.select(
+        sa.func.min(each.step).label("step"),
+        sa.func.max(each.step).label("end"),
+        sa.func.max(sa.case((each.back == 1, each.ts))).label("ts"),
+        sa.func.count().label("points"),
+        sa.func.min(each.value).label("low"),
+        sa.func.max(each.value).label("high"),
+        sa.func.max(sa.case((each.back == 1, each.value))).label("last"),
+    )
+    return tx.all(query.group_by(each.bucket).order_by(each.bucket))
+
+
+def keys_of(tx: Tx, seq: int) -> Sequence[sa.Row[Any]]:
+    """Numbers and names of a run's metric keys."""
+    query = sa.select(metric_latest.c.key, metric_key.c.key.label("name"))
+    query = query.join(metric_key, metric_key.c.id == metric_latest.c.key).where(metric_latest.c.run == seq)
+    return tx.all(query.order_by(metric_key.c.key))
+
+
+def ordered(tx: Tx, seq: int, key: int) -> Iterable[tuple[int, int, float, int]]:
+    """Points of one key in the table's own order, fetched as they are read."""
+    p = metric_point.c
+    query = sa.select(p.step, p.ts, p.value, p.is_nan).where(p.run == seq, p.key == key)
+    ordered_query = query.order_by(p.step, p.ts, p.value, p.is_nan).execution_options(yield_per=10_000)
+    return ((row.step, row.ts, row.value, row.is_nan) for row in tx.conn.execute(ordered_query))
+
+
+def add_model_points(tx: Tx, run_id: str, metrics: Iterable[Metric]) -> None:
+    """Stores those points that measure a logged model with that model too."""
+    rows = []
+    for metric in metrics:
+        if metric.model_id:
+            value, is_nan = stored_value(metric.value)
+            rows.append(
+                {
+                    "model": metric.model_id,
+                    "key": metric.key,
+                    "step": metric.step,
+                    "ts": metric.timestamp,
+                    "run": run_id,
+                    "value": value,
+                    "is_nan": is_nan,
+                    "dataset_name": metric.dataset_name,
+                    "dataset_digest": metric.dataset_digest,
+                }
+            )
+    tx.upsert(logged_model_metric, rows, keys=["model", "key", "step", "ts", "run", "value"])

@@ -1,0 +1,210 @@
+"""Runs with what was logged to them: params, tags, inputs, outputs. Metric series are in `metrics`."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from modelkeel.storage.transaction import Tx
+from modelkeel.tracking.models import (
+    CONTEXT_TAG,
+    DatasetInput,
+    Lifecycle,
+    Metric,
+    ModelOutput,
+    Run,
+    RunStatus,
+)
+from modelkeel.tracking.store.tables import (
+    dataset_input,
+    metric_key,
+    metric_latest,
+    param,
+    run,
+    run_input,
+    run_model,
+    tag,
+)
+
+CHUNK = 500
+NAN = float("nan")
+_brief = (run.c.seq, run.c.experiment, run.c.status, run.c.lifecycle, run.c.revision, run.c.unsealed, run.c.seal)
+_find = sa.select(*_brief).where(run.c.id == sa.bindparam("id"), run.c.workspace == sa.bindparam("workspace"))
+_by_id = sa.select(run).where(run.c.id == sa.bindparam("id"), run.c.workspace == sa.bindparam("workspace"))
+
+
+def add(tx: Tx, row: dict[str, Any]) -> int:
+    """Stores a new run and returns its small number."""
+    result = tx.conn.execute(sa.insert(run).values(created=tx.now, revision=0, lifecycle=Lifecycle.ACTIVE, **row))
+    key = result.inserted_primary_key
+    assert key is not None  # noqa: S101 - one row was inserted
+    return int(key[0])
+
+
+def find(tx: Tx, workspace: str, identity: str) -> sa.Row[Any] | None:
+    """What a writer needs to know of a run."""
+    return tx.one(_find, {"id": identity, "workspace": workspace})
+
+
+def get(tx: Tx, workspace: str, identity: str) -> Run | None:
+    """A run with everything, in any lifecycle."""
+    row = tx.one(_by_id, {"id": identity, "workspace": workspace})
+    return None if row is None else load(tx, [row])[0]
+
+
+def change(tx: Tx, seq: int, **values: Any) -> None:
+    """Sets columns of a run."""
+    tx.run(sa.update(run).where(run.c.seq == seq).values(**values))
+
+
+def touched(tx: Tx, seq: int) -> None:
+    """Says that a run which had ended was written to: its seal no longer covers it."""
+    tx.run(sa.update(run).where(run.c.seq == seq).values(revision=run.c.revision + 1, unsealed=tx.now, seal=None))
+
+
+def of_experiment(tx: Tx, experiment: str) -> Sequence[sa.Row[Any]]:
+    """Ids and lifecycles of an experiment's runs."""
+    return tx.all(sa.select(run.c.seq, run.c.id, run.c.lifecycle, run.c.deleted).where(run.c.experiment == experiment))
+
+
+def unsealed(tx: Tx, before: int, limit: int) -> Sequence[sa.Row[Any]]:
+    """Ended runs whose last write is older than `before` and which no seal covers."""
+    query = sa.select(run).where(run.c.unsealed <= before).order_by(run.c.unsealed).limit(limit)
+    return tx.all(query)
+
+
+def params_of(tx: Tx, seq: int, keys: Iterable[str]) -> dict[str, str]:
+    """Those of `keys` that the run has, with their values."""
+    wanted = list(keys)
+    rows = tx.all(sa.select(param.c.key, param.c.value).where(param.c.run == seq, param.c.key.in_(wanted)))
+    return {row.key: row.value for row in rows}
+
+
+def add_params(tx: Tx, seq: int, params: dict[str, str]) -> None:
+    """Stores params that are not there yet."""
+    rows = [{"run": seq, "key": key, "value": value} for key, value in params.items()]
+    tx.upsert(param, rows, keys=["run", "key"])
+
+
+def tags_of(tx: Tx, seq: int, keys: Iterable[str]) -> dict[str, str]:
+    """Those of `keys` that the run has, with their values."""
+    rows = tx.all(sa.select(tag.c.key, tag.c.value).where(tag.c.run == seq, tag.c.key.in_(list(keys))))
+    return {row.key: row.value for row in rows}
+
+
+def set_tags(tx: Tx, seq: int, tags: dict[str, str]) -> None:
+    """Sets tags, over what they were."""
+    rows = [{"run": seq, "key": key, "value": value} for key, value in tags.items()]
+    tx.upsert(tag, rows, keys=["run", "key"], update=["value"])
+
+
+def delete_tag(tx: Tx, seq: int, key: str) -> bool:
+    """Removes a tag; False if there was none."""
+    return tx.run(sa.delete(tag).where(tag.c.run == seq, tag.c.key == key)) > 0
+
+
+def add_inputs(tx: Tx, seq: int, experiment: str, inputs: Iterable[DatasetInput]) -> int:
+    """Links data sets to a run; returns how many were not linked before."""
+    added = 0
+    for item in inputs:
+        row = {
+            "experiment": experiment,
+            "name": item.name,
+            "digest": item.digest,
+            "source_type": item.source_type,
+            "source": item.source,
+            "schema": item.schema,
+            "profile": item.profile,
+        }
+        tx.upsert(dataset_input, row, keys=["experiment", "name", "digest"])
+        where = (
+            dataset_input.c.experiment == experiment,
+            dataset_input.c.name == item.name,
+            dataset_input.c.digest == item.digest,
+        )
+        link = {
+            "run": seq,
+            "dataset": tx.scalar(sa.select(dataset_input.c.id).where(*where)),
+            "context": item.tags.get(CONTEXT_TAG, ""),
+            "tags": msgspec.json.encode(item.tags).decode(),
+        }
+        added += tx.upsert(run_input, link, keys=["run", "dataset"])
+    return added
+
+
+def add_models(tx: Tx, seq: int, direction: str, models: Iterable[ModelOutput]) -> int:
+    """Links logged models to a run (`in` or `out`); returns how many were not linked before."""
+    rows = [{"run": seq, "direction": direction, "model": m.model_id, "step": m.step} for m in models]
+    return sum(tx.upsert(run_model, row, keys=["run", "direction", "model"]) for row in rows)
+
+
+def load(tx: Tx, rows: Sequence[sa.Row[Any]]) -> list[Run]:
+    """Runs with params, latest metrics, tags, inputs and outputs, in the order of the rows."""
+    params: dict[int, dict[str, str]] = defaultdict(dict)
+    tags: dict[int, dict[str, str]] = defaultdict(dict)
+    metrics: dict[int, dict[str, Metric]] = defaultdict(dict)
+    inputs: dict[int, list[DatasetInput]] = defaultdict(list)
+    read: dict[int, list[str]] = defaultdict(list)
+    made: dict[int, list[ModelOutput]] = defaultdict(list)
+    every = [row.seq for row in rows]
+    for start in range(0, len(every), CHUNK):
+        some = every[start : start + CHUNK]
+        for row in tx.all(sa.select(param).where(param.c.run.in_(some))):
+            params[row.run][row.key] = row.value
+        for row in tx.all(sa.select(tag).where(tag.c.run.in_(some))):
+            tags[row.run][row.key] = row.value
+        for row in tx.all(_latest(some)):
+            metrics[row.run][row.key] = Metric(row.key, NAN if row.is_nan else row.value, row.ts, row.step)
+        for row in tx.all(_inputs(some)):
+            inputs[row.run].append(_dataset(row))
+        for row in tx.all(sa.select(run_model).where(run_model.c.run.in_(some))):
+            if row.direction == "in":
+                read[row.run].append(row.model)
+            else:
+                made[row.run].append(ModelOutput(row.model, row.step))
+    return [
+        Run(
+            r.id,
+            r.experiment,
+            r.name,
+            r.user,
+            RunStatus(r.status),
+            r.started,
+            r.ended,
+            Lifecycle(r.lifecycle),
+            params[r.seq],
+            metrics[r.seq],
+            tags[r.seq],
+            inputs[r.seq],
+            read[r.seq],
+            made[r.seq],
+            r.seal,
+        )
+        for r in rows
+    ]
+
+
+def _latest(some: list[int]) -> sa.Select[Any]:
+    latest = metric_latest.c
+    columns = (latest.run, metric_key.c.key, latest.value, latest.ts, latest.step, latest.is_nan)
+    return sa.select(*columns).join(metric_key, metric_key.c.id == latest.key).where(latest.run.in_(some))
+
+
+def _inputs(some: list[int]) -> sa.Select[Any]:
+    query = sa.select(run_input.c.run, run_input.c.tags, dataset_input)
+    query = query.join(dataset_input, dataset_input.c.id == run_input.c.dataset)
+    return query.where(run_input.c.run.in_(some)).order_by(run_input.c.run, run_input.c.dataset)
+
+
+def _dataset(row: sa.Row[Any]) -> DatasetInput:
+    return DatasetInput(
+        row.name,
+        row.digest,
+        row.source_type,
+        row.source,
+        row.schema,
+        row.profile,
+        msgspec.json.decode(row.tags, type=dict[str, str]),
+    )
