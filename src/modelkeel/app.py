@@ -38,6 +38,7 @@ from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.migrate import migrate
+from modelkeel.tracking.made import MadeRuns
 from modelkeel.tracking.service import Tracking
 from modelkeel.version import __version__
 from modelkeel.web import routes as web_routes
@@ -128,7 +129,7 @@ class Keel:
         tracking = Tracking(database, ledger, blobs, authorizer)
         registry = Registry(database, ledger, tracking, authorizer)
         content = Content(database, blobs, authorizer)
-        pipelines = Pipelines(database, ledger, blobs, authorizer, identity, None)
+        pipelines = Pipelines(database, ledger, blobs, authorizer, identity, MadeRuns(tracking))
         keel = cls(settings, home, database, blobs, ledger, identity, tracking, registry, content, pipelines)
         token_file = home.path / "owner.token"
         minted = identity.first_run()
