@@ -35,6 +35,11 @@ def test_note_and_key_are_written_as_ever(golden: Path) -> None:
     assert notes.vkey(KEY, ORIGIN) == (golden / "checkpoint.vkey").read_text().strip()
 
 
+def test_the_example_in_the_format_page_is_real() -> None:
+    page = Path(__file__).parents[3] / "docs" / "formats" / "ledger.md"
+    assert NOTE in page.read_text(encoding="utf-8")
+
+
 def test_what_was_signed_is_read_again() -> None:
     assert notes.verify(NOTE, [notes.vkey(KEY, ORIGIN)]) == CHECKPOINT
 
