@@ -18,7 +18,12 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.response import Redirect
 
+from modelkeel.adapters import RuntimeJudge, RuntimePlane
 from modelkeel.core.errors import InvalidInput, Unauthenticated
+from modelkeel.governance.facts import Facts
+from modelkeel.governance.guards import AliasGuard, DeploymentGuard
+from modelkeel.governance.policies import Policies
+from modelkeel.governance.promotions import Promotions
 from modelkeel.http.auth import COOKIE, Authentication, current_principal
 from modelkeel.http.guard import LOCAL, Guard
 from modelkeel.http.problems import HANDLERS
@@ -34,10 +39,15 @@ from modelkeel.pipelines.content import Content
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.protocols.mlflow import routes as mlflow_routes
 from modelkeel.registry.service import Registry
+from modelkeel.serving import routes as serving_routes
+from modelkeel.serving.controller import Controller
+from modelkeel.serving.prepare import Preparer
+from modelkeel.serving.service import Serving
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.migrate import migrate
+from modelkeel.tracking import routes as tracking_routes
 from modelkeel.tracking.made import MadeRuns
 from modelkeel.tracking.service import Tracking
 from modelkeel.version import __version__
@@ -55,6 +65,7 @@ class Settings:
         home: its folder.
         host: address to listen on.
         port: of the control plane; predictions have `predict_port`.
+        predict_workers: how many prediction processes share the port.
         database: `sqlite:///…` or `postgresql://…`; none: SQLite in the home.
         blobs: `s3://…`, `gs://…` or `az://…`; none: a folder of the home.
         anonymous: whether a tokenless loopback caller may track.
@@ -65,6 +76,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 5757
     predict_port: int = 5858
+    predict_workers: int = 1
     database: str | None = None
     blobs: str | None = None
     anonymous: bool = True
@@ -103,6 +115,8 @@ class Keel:
     registry: Registry
     content: Content
     pipelines: Pipelines
+    serving: Serving
+    controller: Controller
     login_codes: set[str] = field(default_factory=set)
     owner_token: str = ""
 
@@ -127,10 +141,45 @@ class Keel:
         identity = Identity(database, ledger, authorizer)
         blobs = BlobStore.open(settings.blobs) if settings.blobs else BlobStore.local(home.folder("blobs"))
         tracking = Tracking(database, ledger, blobs, authorizer)
-        registry = Registry(database, ledger, tracking, authorizer)
+        alias_guard, deployment_guard = AliasGuard(ledger), DeploymentGuard()
+        registry = Registry(database, ledger, tracking, authorizer, alias_guard)
         content = Content(database, blobs, authorizer)
         pipelines = Pipelines(database, ledger, blobs, authorizer, identity, MadeRuns(tracking))
-        keel = cls(settings, home, database, blobs, ledger, identity, tracking, registry, content, pipelines)
+        plane = RuntimePlane(home.path, settings.host, settings.predict_port, settings.predict_workers)
+        serving = Serving(
+            database, ledger, registry, authorizer, deployment_guard, lambda: plane.url, identity.workspace_names
+        )
+        controller = Controller(
+            database,
+            ledger,
+            serving,
+            registry,
+            identity,
+            Preparer(blobs, home.folder("serving"), home.folder("environments")),
+            plane,
+            RuntimeJudge(plane),
+            deployment_guard,
+            anonymous=settings.anonymous,
+        )
+        facts = Facts(registry, tracking, pipelines, identity, ledger, blobs)
+        policies = Policies(database, ledger, authorizer)
+        promotions = Promotions(database, ledger, authorizer, identity, registry, facts, policies)
+        alias_guard.bind(policies, promotions)
+        deployment_guard.bind(policies, promotions)
+        keel = cls(
+            settings,
+            home,
+            database,
+            blobs,
+            ledger,
+            identity,
+            tracking,
+            registry,
+            content,
+            pipelines,
+            serving,
+            controller,
+        )
         token_file = home.path / "owner.token"
         minted = identity.first_run()
         if minted is not None:
@@ -149,7 +198,8 @@ class Keel:
 
     def workers(self) -> list[Callable[[], Awaitable[None]]]:
         """Background work of the server, each for ever."""
-        return [self._sign_checkpoints, self.tracking.seal_for_ever, *(_following(self.ledger, s) for s in self.subscriptions())]
+        following = [_following(self.ledger, subscription) for subscription in self.subscriptions()]
+        return [self._sign_checkpoints, self.tracking.seal_for_ever, self.controller.run, *following]
 
     async def _sign_checkpoints(self) -> None:
         while True:
@@ -182,8 +232,10 @@ def create_app(keel: Keel) -> Litestar:
             identity_routes.router(keel.identity),
             ledger_routes.router(keel.ledger),
             mlflow_routes.router(keel.tracking, keel.registry),
+            tracking_routes.router(keel.tracking),
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines),
+            serving_routes.router(keel.serving),
         ],
         dependencies={"principal": Provide(current_principal, sync_to_thread=False)},
         middleware=[

@@ -1,0 +1,93 @@
+"""Tracking for the page and the command line; the `mlflow` client has routes of its own in `protocols`."""
+
+from typing import Annotated
+
+from litestar import Router, get
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from modelkeel.core.access import Principal
+from modelkeel.http.files import attachment
+from modelkeel.tracking.metrics import Bucket
+from modelkeel.tracking.models import ArtifactOwner, ListedArtifact
+from modelkeel.tracking.service import Tracking
+from modelkeel.tracking.views import (
+    ExperimentPage,
+    LoggedModelView,
+    RunPage,
+    RunView,
+    experiment_view,
+    logged_model_view,
+    run_row,
+    run_view,
+)
+
+Limit = Annotated[int, Parameter(ge=1, le=1000)]
+
+
+def router(tracking: Tracking) -> Router:
+    """`/api/v1/experiments`, `/runs…`, `/logged-models…`."""
+
+    @get("/experiments", summary="Experiments, newest first")
+    async def experiments(
+        principal: Principal,
+        filter: str = "",  # noqa: A002 - MLflow's word
+        order_by: list[str] | None = None,
+        limit: Limit = 100,
+        token: str = "",
+    ) -> ExperimentPage:
+        found, more = await tracking.search_experiments(
+            principal, filter=filter, order_by=order_by, limit=limit, token=token
+        )
+        return ExperimentPage([experiment_view(each) for each in found], more)
+
+    @get("/runs", summary="Runs of experiments that meet a filter, with chosen columns")
+    async def runs(
+        principal: Principal,
+        experiment: list[str],
+        filter: str = "",  # noqa: A002 - MLflow's word
+        order_by: list[str] | None = None,
+        columns: list[str] | None = None,
+        limit: Limit = 100,
+        token: str = "",
+    ) -> RunPage:
+        found, more = await tracking.list_runs(principal, experiment, filter, order_by or [], limit, token)
+        return RunPage([run_row(run, columns or []) for run in found], more)
+
+    @get("/runs/{run_id:str}", summary="A run")
+    async def run(principal: Principal, run_id: str) -> RunView:
+        return run_view(await tracking.get_run(principal, run_id))
+
+    @get("/runs/{run_id:str}/metric-buckets", summary="A metric's series in ranges of steps, for drawing")
+    async def buckets(
+        principal: Principal, run_id: str, key: str, count: Annotated[int, Parameter(ge=1, le=5000)] = 400
+    ) -> list[Bucket]:
+        return await tracking.metric_buckets(principal, run_id, key, count)
+
+    @get("/runs/{run_id:str}/artifacts", summary="Entries of a folder of a run's files")
+    async def run_files(principal: Principal, run_id: str, path: str = "") -> list[ListedArtifact]:
+        return await tracking.list_folder(principal, ArtifactOwner.run(run_id), path)
+
+    @get("/runs/{run_id:str}/artifacts/{path:path}", summary="A file of a run")
+    async def run_file(principal: Principal, run_id: str, path: str) -> Stream:
+        file = await tracking.file(principal, ArtifactOwner.run(run_id), path.removeprefix("/"))
+        return attachment(file.path, file.size, tracking.stream(file))
+
+    @get("/logged-models/{model_id:str}", summary="A logged model")
+    async def model(principal: Principal, model_id: str) -> LoggedModelView:
+        return logged_model_view(await tracking.logged_model(principal, model_id, deleted=True))
+
+    @get("/logged-models/{model_id:str}/artifacts", summary="Entries of a folder of a logged model's files")
+    async def model_files(principal: Principal, model_id: str, path: str = "") -> list[ListedArtifact]:
+        return await tracking.list_folder(principal, ArtifactOwner.model(model_id), path)
+
+    @get("/logged-models/{model_id:str}/artifacts/{path:path}", summary="A file of a logged model")
+    async def model_file(principal: Principal, model_id: str, path: str) -> Stream:
+        file = await tracking.file(principal, ArtifactOwner.model(model_id), path.removeprefix("/"))
+        return attachment(file.path, file.size, tracking.stream(file))
+
+    return Router(
+        "/api/v1",
+        route_handlers=[experiments, runs, run, buckets, run_files, run_file, model, model_files, model_file],
+        tags=["tracking"],
+    )
