@@ -38,6 +38,7 @@ from modelkeel.pipelines import routes as pipeline_routes
 from modelkeel.pipelines.content import Content
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.protocols.mlflow import routes as mlflow_routes
+from modelkeel.registry import routes as registry_routes
 from modelkeel.registry.service import Registry
 from modelkeel.serving import routes as serving_routes
 from modelkeel.serving.controller import Controller
@@ -47,6 +48,7 @@ from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.migrate import migrate
+from modelkeel.tracking import routes as tracking_routes
 from modelkeel.tracking import routes as tracking_routes
 from modelkeel.tracking.made import MadeRuns
 from modelkeel.tracking.service import Tracking
@@ -232,6 +234,8 @@ def create_app(keel: Keel) -> Litestar:
             identity_routes.router(keel.identity),
             ledger_routes.router(keel.ledger),
             mlflow_routes.router(keel.tracking, keel.registry),
+            tracking_routes.router(keel.tracking),
+            registry_routes.router(keel.registry, keel.tracking),
             tracking_routes.router(keel.tracking),
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines),

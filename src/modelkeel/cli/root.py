@@ -12,3 +12,7 @@ app = cyclopts.App(
 )
 app.command("modelkeel.cli.up:up")
 app.command("modelkeel.cli.up:down")
+app.command("modelkeel.cli.deploy:deploy")
+app.command("modelkeel.cli.deploy:endpoints")
+app.command("modelkeel.cli.deploy:rollback")
+app.command("modelkeel.cli.deploy:rollout")

@@ -22,6 +22,7 @@ def up(
     host: str = "127.0.0.1",
     port: int = 5757,
     predict_port: int = 5858,
+    predict_workers: int = 1,
     database: str | None = None,
     blobs: str | None = None,
     anonymous: Annotated[bool, Parameter(negative="--no-anonymous")] = True,
@@ -44,6 +45,8 @@ def up(
         Port of the API, the page and the `mlflow` protocol; 0 takes a free one.
     predict_port
         Port of the prediction API; 0 takes a free one.
+    predict_workers
+        How many prediction processes share that port.
     database
         A Postgres address (postgresql://USER@HOST/NAME) instead of SQLite in the home.
     blobs
@@ -66,7 +69,7 @@ def up(
     from modelkeel.http.guard import LOCAL
 
     names = LOCAL | set(allow_host) | ({host} if host not in {"0.0.0.0", "::"} else {"*"})  # noqa: S104
-    settings = Settings(folder, host, port, predict_port, database, blobs, anonymous, frozenset(names))
+    settings = Settings(folder, host, port, predict_port, predict_workers, database, blobs, anonymous, frozenset(names))
     serve(settings, secrets.token_urlsafe(16))
 
 

@@ -93,7 +93,7 @@ class Controller:
         state, step = next_state(rollout, verdict)
         if (state, step) == (rollout.state, rollout.step):
             return
-        await self._move(actor, rollout, state, step, "; ".join(verdict.reasons))
+        await self._move(actor, rollout, state, step, "; ".join(verdict.reasons), verdict.rows)
 
     async def _prepare(self, actor: Principal, rollout: Rollout) -> None:
         revision = await self._db.read(lambda tx: store.revision_with_id(tx, actor.workspace, rollout.candidate))
@@ -128,15 +128,17 @@ class Controller:
             state = RolloutState.SHADOW
         elif not first and policy.steps:
             state = RolloutState.STEPPING
-        await self._move(actor, rollout, state, step, "")
+        await self._move(actor, rollout, state, step, "", 0)
 
-    async def _move(self, actor: Principal, rollout: Rollout, state: RolloutState, step: int, note: str) -> None:
+    async def _move(
+        self, actor: Principal, rollout: Rollout, state: RolloutState, step: int, note: str, rows: int
+    ) -> None:
         if state is RolloutState.COMPLETED and rollout.ticket is not None:
             try:
                 await self._check.complete(actor, rollout.ticket)
             except KeelError as error:  # its evidence is no longer current: the champion keeps the traffic
                 state, note = RolloutState.ABORTED, str(error)
-        await self._db.write(lambda tx: self._serving.move(tx, actor, rollout, state, step, note))
+        await self._db.write(lambda tx: self._serving.move(tx, actor, rollout, state, step, note, rows))
         await self._apply(None)
 
     async def _fail(self, actor: Principal, rollout: Rollout, reason: str) -> None:

@@ -102,6 +102,7 @@ class Rollout(msgspec.Struct, frozen=True):
     Attributes:
         step: index into the policy's steps, when stepping.
         since: server time (ms) at which the present state or step began.
+        base: rows that the candidate had handled by then.
         ticket: the promotion that this rollout carries out; its alias moves on completion.
     """
 
@@ -112,6 +113,7 @@ class Rollout(msgspec.Struct, frozen=True):
     state: RolloutState
     step: int
     since: int
+    base: int
     policy: RolloutPolicy
     ticket: str | None
     note: str
@@ -143,7 +145,7 @@ class Deploy(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a judge says of a candidate: `rows` it has handled in this state, and reasons to abort, if any."""
+    """What a judge says of a candidate: `rows` it has handled in all, and reasons to abort, if any."""
 
     rows: int
     reasons: list[str] = []
@@ -167,7 +169,7 @@ class RolloutJudge(Protocol):
     """Asked while a candidate is in shadow or takes part of the traffic; monitoring is one."""
 
     async def judge(self, principal: Principal, endpoint: Endpoint, rollout: Rollout) -> Verdict:
-        """How the candidate has done since `rollout.since`."""
+        """How the candidate has done so far."""
 
 
 class DataPlane(Protocol):
@@ -186,11 +188,12 @@ class DataPlane(Protocol):
 def next_state(rollout: Rollout, verdict: Verdict) -> tuple[RolloutState, int]:
     """The state and step that follow, pure: the same again where there is nothing to do yet."""
     policy = rollout.policy
+    rows = verdict.rows - rollout.base
     if verdict.reasons:
         return RolloutState.ABORTED, rollout.step
-    if rollout.state is RolloutState.SHADOW and verdict.rows >= policy.shadow_rows:
+    if rollout.state is RolloutState.SHADOW and rows >= policy.shadow_rows:
         return (RolloutState.STEPPING, 0) if policy.steps else (RolloutState.COMPLETED, 0)
-    if rollout.state is RolloutState.STEPPING and verdict.rows >= policy.rows_per_step:
+    if rollout.state is RolloutState.STEPPING and rows >= policy.rows_per_step:
         last = rollout.step + 1 >= len(policy.steps)
         return (RolloutState.COMPLETED, rollout.step) if last else (RolloutState.STEPPING, rollout.step + 1)
     return rollout.state, rollout.step

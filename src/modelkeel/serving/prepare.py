@@ -59,7 +59,7 @@ class Preparer:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             scratch.rename(folder)
             await asyncio.to_thread(sync_folder, folder.parent)
-        return msgspec.json.decode(done.read_bytes(), type=Prepared)
+        return msgspec.json.decode(await asyncio.to_thread(done.read_bytes), type=Prepared)
 
     async def _fetch(self, version: ModelVersion, folder: Path) -> None:
         root = folder.resolve()

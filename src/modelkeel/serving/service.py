@@ -181,6 +181,15 @@ class Serving:
 
         return await self._db.read(work)
 
+    async def places(self, endpoints: set[str]) -> dict[str, tuple[str, str]]:
+        """Workspace and name of endpoints by id, for the prediction log."""
+
+        def work(tx: Tx) -> dict[str, tuple[str, str]]:
+            rows = store.endpoints_with_ids(tx, sorted(endpoints))
+            return {row.id: (row.workspace, row.name) for row in rows}
+
+        return await self._db.read(work)
+
     def view(self, tx: Tx, row: sa.Row[Any]) -> Endpoint:
         """An endpoint's row with all that belongs to it."""
         workspace = self._workspace_names(tx).get(row.workspace, "")
@@ -200,7 +209,9 @@ class Serving:
             rollout=rollout_of(last) if last else None,
         )
 
-    def move(self, tx: Tx, by: Principal, rollout: Rollout, state: RolloutState, step: int, note: str = "") -> None:
+    def move(
+        self, tx: Tx, by: Principal, rollout: Rollout, state: RolloutState, step: int, note: str = "", rows: int = 0
+    ) -> None:
         """Brings a rollout to its next state and divides the traffic accordingly, in the caller's transaction.
 
         Raises:
@@ -212,7 +223,7 @@ class Serving:
         if state in {RolloutState.COMPLETED, RolloutState.ABORTED}:
             self._end(tx, by, rollout, state, note)
         else:
-            store.set_rollout(tx, rollout.id, {"state": state, "step": step, "since": tx.now})
+            store.set_rollout(tx, rollout.id, {"state": state, "step": step, "since": tx.now, "base": rows})
             data = {"state": state, "step": step}
             self._ledger.record(tx, by, "rollout.advanced", {"rollout": rollout.id, "endpoint": rollout.endpoint}, data)
         if state is RolloutState.ABORTED and rollout.champion is None:

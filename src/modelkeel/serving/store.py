@@ -62,6 +62,7 @@ rollout = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("base", sa.BigInteger, nullable=False),
     sa.Column("policy", sa.Text, nullable=False),
     sa.Column("ticket", sa.Text),
     sa.Column("note", sa.Text, nullable=False),
@@ -84,6 +85,10 @@ def endpoint_named(tx: Tx, workspace: str, name: str) -> sa.Row[Any] | None:
 
 def endpoint_with_id(tx: Tx, identity: str) -> sa.Row[Any] | None:
     return tx.one(sa.select(endpoint).where(endpoint.c.id == identity))
+
+
+def endpoints_with_ids(tx: Tx, identities: Sequence[str]) -> Sequence[sa.Row[Any]]:
+    return tx.all(sa.select(endpoint).where(endpoint.c.id.in_(identities)))
 
 
 def endpoints(tx: Tx, workspace: str | None) -> Sequence[sa.Row[Any]]:
@@ -152,7 +157,7 @@ def last_generation(tx: Tx) -> int:
 
 
 def add_rollout(tx: Tx, row: dict[str, Any]) -> None:
-    tx.run(sa.insert(rollout), {"since": tx.now, "started": tx.now, "note": "", "step": 0, **row})
+    tx.run(sa.insert(rollout), {"since": tx.now, "started": tx.now, "note": "", "step": 0, "base": 0, **row})
 
 
 def set_rollout(tx: Tx, identity: str, values: dict[str, Any]) -> None:

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("step", sa.Integer, nullable=False),
         sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("base", sa.BigInteger, nullable=False),
         sa.Column("policy", sa.Text, nullable=False),
         sa.Column("ticket", sa.Text),
         sa.Column("note", sa.Text, nullable=False),
