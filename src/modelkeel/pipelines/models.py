@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+import msgspec
+
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import Conflict, InvalidInput
 from modelkeel.core.hashing import is_digest
@@ -19,6 +21,31 @@ LAUNCH_MS = 15 * 60_000
 
 VERDICTS = ("identical", "equivalent", "diverged")
 MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
+
+
+class RunUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the steps of one run used, measured in their process.
+
+    Attributes:
+        seconds: wall time of the steps that ran.
+        cpu_seconds: of those steps.
+        gib_seconds: peak memory times wall time of each of them.
+        cached_steps: how many were not run.
+        saved_seconds: wall time that those took when they ran; `saved_cpu_seconds` and `saved_gib_seconds` likewise.
+    """
+
+    run_id: str
+    pipeline: str
+    origin: str
+    started: int
+    ended: int | None
+    seconds: float
+    cpu_seconds: float
+    gib_seconds: float
+    cached_steps: int
+    saved_seconds: float
+    saved_cpu_seconds: float
+    saved_gib_seconds: float
 
 
 class TrackedRuns(Protocol):

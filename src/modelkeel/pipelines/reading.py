@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from modelkeel.core.clock import now_ms, rfc3339
-from modelkeel.pipelines.models import edges
+from modelkeel.pipelines.models import RunUsage, edges
 from modelkeel.wire.pipelines import (
     CachedStep,
     Capture,
@@ -69,6 +69,24 @@ def summary_of(row: sa.Row[Any], sums: sa.Row[Any] | None, names: Mapping[str, s
         cpu_seconds=sums.cpu_us / 1e6 if sums else 0.0,
         params=msgspec.json.decode(row.params),
         error=row.error,
+    )
+
+
+def usage_of(row: sa.Row[Any]) -> RunUsage:
+    """What a run used, from the sums over its steps."""
+    return RunUsage(
+        run_id=row.run_id,
+        pipeline=row.pipeline,
+        origin=row.origin,
+        started=row.started,
+        ended=row.ended,
+        seconds=int(row.wall_us) / 1e6,
+        cpu_seconds=int(row.cpu_us) / 1e6,
+        gib_seconds=float(row.byte_us) / 1e6 / 2**30,
+        cached_steps=int(row.cached),
+        saved_seconds=int(row.saved_us) / 1e6,
+        saved_cpu_seconds=int(row.saved_cpu_us) / 1e6,
+        saved_gib_seconds=float(row.saved_byte_us) / 1e6 / 2**30,
     )
 
 

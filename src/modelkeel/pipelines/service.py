@@ -17,6 +17,7 @@ from modelkeel.pipelines.models import (
     ENDS,
     MLFLOW_STATUS,
     VERDICTS,
+    RunUsage,
     TrackedRuns,
     check_alive,
     check_name,
@@ -228,6 +229,12 @@ class Pipelines:
             saved_seconds=int(row.saved_us) / 1e6,
             spent_seconds=int(row.spent_us) / 1e6,
         )
+
+    async def usage(self, principal: Principal) -> list[RunUsage]:
+        """What every run of the workspace used and was spared, newest first."""
+        self._authorizer.require(principal, Permission.READ, what="pipeline runs")
+        rows = await self._db.read(lambda tx: store.usage(tx, principal.workspace))
+        return [reading.usage_of(row) for row in rows]
 
     async def record_reproduction(self, principal: Principal, found: Reproduction) -> RecordedReproduction:
         """Records the verdict on a rerun, whose steps must bear out an `identical`."""

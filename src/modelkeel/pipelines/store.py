@@ -250,3 +250,46 @@ def savings(tx: Tx, workspace: str) -> sa.Row[Any]:
     )
     assert row is not None  # noqa: S101 - an aggregate without groups always gives one row
     return row
+
+
+def usage(tx: Tx, workspace: str) -> Sequence[sa.Row[Any]]:
+    """For each run what its steps used, and what its cached steps would have used: as much as those that paid."""
+    s, paid = step_run.c, step_run.alias("paid")
+    ran, cached = s.status != "cached", s.status == "cached"
+    held = sa.cast(s.peak_bytes, sa.Float) * s.wall_us
+    spared = sa.cast(paid.c.peak_bytes, sa.Float) * paid.c.wall_us
+
+    def total(condition: sa.ColumnElement[bool], value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.coalesce(sa.func.sum(sa.case((condition, value), else_=0)), 0)
+
+    query = (
+        sa.select(
+            pipeline_run.c.run_id,
+            pipeline_run.c.pipeline,
+            pipeline_run.c.origin,
+            pipeline_run.c.started,
+            pipeline_run.c.ended,
+            total(cached, sa.literal(1)).label("cached"),
+            total(ran, s.wall_us).label("wall_us"),
+            total(ran, s.cpu_us).label("cpu_us"),
+            total(ran, held).label("byte_us"),
+            total(cached, s.saved_us).label("saved_us"),
+            total(cached, paid.c.cpu_us).label("saved_cpu_us"),
+            total(cached, spared).label("saved_byte_us"),
+        )
+        .select_from(
+            pipeline_run.outerjoin(step_run, s.run_id == pipeline_run.c.run_id).outerjoin(
+                paid, (paid.c.run_id == s.paid_by) & (paid.c.step == s.paid_step)
+            )
+        )
+        .where(pipeline_run.c.workspace == workspace)
+        .group_by(
+            pipeline_run.c.run_id,
+            pipeline_run.c.pipeline,
+            pipeline_run.c.origin,
+            pipeline_run.c.started,
+            pipeline_run.c.ended,
+        )
+        .order_by(pipeline_run.c.started.desc())
+    )
+    return tx.all(query)

@@ -163,3 +163,22 @@ def label_segments_after(tx: Tx, workspace: str, cursor: int, limit: int) -> Seq
         .order_by(label_segment.c.seq)
         .limit(limit)
     )
+
+
+def segments_until(tx: Tx, workspace: str, name: str, event_ms: int) -> Sequence[Row]:
+    """An endpoint's segments that hold rows with an event time at or before `event_ms`."""
+    return tx.all(
+        sa.select(segment.c.digest, segment.c.max_event)
+        .where(segment.c.workspace == workspace, segment.c.name == name, segment.c.min_event <= event_ms)
+        .order_by(segment.c.seq)
+    )
+
+
+def answered(tx: Tx, workspace: str | None) -> Sequence[Row]:
+    """Rows and requests by endpoint, revision and variant, of one workspace or of all."""
+    t = traffic.c
+    groups = (t.workspace, t.name, t.revision, t.variant, t.model, t.version)
+    query = sa.select(*groups, sa.func.sum(t.rows).label("rows"), sa.func.sum(t.requests).label("requests"))
+    if workspace is not None:
+        query = query.where(t.workspace == workspace)
+    return tx.all(query.group_by(*groups).order_by(t.name, t.version))

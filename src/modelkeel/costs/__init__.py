@@ -1,0 +1,1 @@
+"""What it costs: prices, metering of what has no meter of its own, and the bill."""
