@@ -236,7 +236,6 @@ def create_app(keel: Keel) -> Litestar:
             mlflow_routes.router(keel.tracking, keel.registry),
             tracking_routes.router(keel.tracking),
             registry_routes.router(keel.registry, keel.tracking),
-            tracking_routes.router(keel.tracking),
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines),
             serving_routes.router(keel.serving),
