@@ -49,7 +49,6 @@ from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.migrate import migrate
 from modelkeel.tracking import routes as tracking_routes
-from modelkeel.tracking import routes as tracking_routes
 from modelkeel.tracking.made import MadeRuns
 from modelkeel.tracking.service import Tracking
 from modelkeel.version import __version__

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from modelkeel.core.access import Principal
+from modelkeel.core.clock import rfc3339
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import rules, store
@@ -19,7 +20,7 @@ class Bucket(msgspec.Struct, frozen=True):
     Attributes:
         step: first step of the range that has a point.
         end: last step of the range that has a point.
-        time: of the last point, milliseconds since 1970.
+        time: of the last point, RFC 3339.
         points: how many there are.
         low: smallest value; None if all are NaN.
         high: largest value.
@@ -28,7 +29,7 @@ class Bucket(msgspec.Struct, frozen=True):
 
     step: int
     end: int
-    time: int
+    time: str
     points: int
     low: float | None
     high: float | None
@@ -115,7 +116,7 @@ class Metrics(Runs):
             if number is None:
                 return []
             return [
-                Bucket(r.step, r.end, r.ts, r.points, r.low, r.high, r.last)
+                Bucket(r.step, r.end, rfc3339(r.ts), r.points, r.low, r.high, r.last)
                 for r in store.metrics.buckets(tx, run.seq, number, count)
             ]
 

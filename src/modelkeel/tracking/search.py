@@ -124,7 +124,7 @@ LOGGED_MODELS = Grammar(
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
+      (?P<text>'(?:''|\\'|[^'])*'|"(?:""|\\"|[^"])*")
     | (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])
     | (?P<operator>>=|<=|!=|<>|==|=|>|<)
     | (?P<mark>[(),])
@@ -291,7 +291,8 @@ def _values(tokens: list[_Token], at: int) -> tuple[tuple[str, ...], int]:
 def _bare(text: str) -> str:
     quote = text[:1]
     if len(text) >= 2 and quote in {"`", "'", '"'} and text.endswith(quote):
-        return text[1:-1].replace(quote * 2, quote) if quote != "`" else text[1:-1]
+        inner = text[1:-1]
+        return inner if quote == "`" else inner.replace(quote * 2, quote).replace("\\" + quote, quote)
     return text
 
 

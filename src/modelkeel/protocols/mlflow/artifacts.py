@@ -5,10 +5,7 @@ The one place where an address becomes an owner: `EXPERIMENT/RUN/artifacts/PATH`
 """
 
 import re
-from collections.abc import AsyncIterator
-from mimetypes import guess_type
 from typing import Any
-from urllib.parse import quote
 
 from litestar import Request, Response, delete, get, put
 from litestar.handlers import HTTPRouteHandler
@@ -17,6 +14,7 @@ from litestar.response import Stream
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.http.auth import current_principal
+from modelkeel.http.files import attachment
 from modelkeel.protocols.mlflow import answers
 from modelkeel.protocols.mlflow import messages as m
 from modelkeel.protocols.mlflow.endpoint import endpoint
@@ -50,7 +48,7 @@ def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         owner, path = _owner(address)
         await _belongs(tracking, principal, owner, address)
         file = await tracking.file(principal, owner, path)
-        return stream_file(path, file.size, tracking.stream(file))
+        return attachment(path, file.size, tracking.stream(file))
 
     @delete(_AT, status_code=200, include_in_schema=False, opt={"writes": "record"})
     async def remove(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
@@ -61,17 +59,6 @@ def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         return Response({}, media_type="application/json", status_code=200)
 
     return [endpoint("GET", "/mlflow-artifacts/artifacts", m.Path, listing), upload, download, remove]
-
-
-def stream_file(path: str, size: int, content: AsyncIterator[bytes]) -> Stream:
-    """A file as an attachment that no browser interprets."""
-    name = path.rpartition("/")[2]
-    headers = {
-        "content-length": str(size),
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-        "x-content-type-options": "nosniff",
-    }
-    return Stream(content, headers=headers, media_type=guess_type(name)[0] or "application/octet-stream")
 
 
 def _address(request: Request[Any, Any, Any]) -> str:

@@ -1,0 +1,70 @@
+"""The registry for the page and the command line; the `mlflow` client has routes of its own in `protocols`."""
+
+from typing import Annotated
+
+from litestar import Router, get
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from modelkeel.core.access import Principal
+from modelkeel.core.errors import NotFound
+from modelkeel.http.files import attachment
+from modelkeel.registry.service import Registry
+from modelkeel.registry.views import (
+    ModelPage,
+    ModelView,
+    VersionDetail,
+    VersionView,
+    model_row,
+    parse_schema,
+    version_view,
+)
+from modelkeel.tracking.service import Tracking
+
+LARGEST_MLMODEL = 1 << 20
+
+
+def router(registry: Registry, tracking: Tracking) -> Router:
+    """`/api/v1/models…`."""
+
+    @get("/models", summary="Registered models, by name")
+    async def models(
+        principal: Principal,
+        filter: str = "",  # noqa: A002 - MLflow's word
+        limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+        token: str = "",
+    ) -> ModelPage:
+        found, more = await registry.search_models(principal, filter=filter, limit=limit, token=token)
+        latest = await registry.latest_versions(principal, [model.name for model in found])
+        return ModelPage([model_row(m, latest[m.name].version if m.name in latest else None) for m in found], more)
+
+    @get("/models/{name:str}", summary="A registered model and its versions")
+    async def model(principal: Principal, name: str) -> ModelView:
+        found = await registry.model(principal, name)
+        versions = await registry.list_versions(principal, name)
+        row = model_row(found, versions[0].version if versions else None)
+        return ModelView(row, [version_view(version) for version in versions])
+
+    @get("/models/{name:str}/versions/{version:int}", summary="A version with its files and schema")
+    async def version(principal: Principal, name: str, version: int) -> VersionDetail:
+        found = await registry.model_version(principal, name, version)
+        described = next((file for file in found.files if file.path == "MLmodel"), None)
+        schema = None
+        if described is not None and described.size <= LARGEST_MLMODEL:
+            schema = parse_schema(b"".join([piece async for piece in tracking.stream(described)]))
+        return VersionDetail(version_view(found), found.files, schema, found.source, found.artifact_uri)
+
+    @get("/models/{name:str}/versions/{version:int}/files/{path:path}", summary="A file of a version")
+    async def version_file(principal: Principal, name: str, version: int, path: str) -> Stream:
+        found = await registry.model_version(principal, name, version)
+        wanted = path.removeprefix("/")
+        file = next((file for file in found.files if file.path == wanted), None)
+        if file is None:
+            raise NotFound(f"Version {version} of {name} has no file {wanted!r}.")
+        return attachment(file.path, file.size, tracking.stream(file))
+
+    @get("/runs/{run_id:str}/versions", summary="Versions that a run is behind")
+    async def of_run(principal: Principal, run_id: str) -> list[VersionView]:
+        return [version_view(found) for found in await registry.versions_of_run(principal, run_id)]
+
+    return Router("/api/v1", route_handlers=[models, model, version, version_file, of_run], tags=["registry"])
