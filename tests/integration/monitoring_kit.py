@@ -1,5 +1,7 @@
 """What the monitoring tests share: a spool written by the runtime's own writer, and simulated traffic."""
 
+import json
+import tempfile
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from modelkeel.app import Keel
 from modelkeel.core.access import Principal
 from modelkeel.core.clock import now_ms
+from modelkeel.core.errors import NotFound
 from modelkeel.core.ids import uuid7
+from modelkeel.identity.models import RoleAuthorizer
+from modelkeel.ledger import models as ledger
 from modelkeel.monitoring.ports import Place
+from modelkeel.monitoring.segments import parquet
+from modelkeel.monitoring.service import Monitoring
 from modelkeel.runtime.spool import Entry, Spool, Stream
 from modelkeel.wire.serving import Variant
 
@@ -28,6 +36,105 @@ class Directory:
 
     async def places(self, endpoints: Iterable[str]) -> dict[str, Place]:
         return {name: self.known[name] for name in endpoints if name in self.known}
+
+
+@dataclass
+class References:
+    """References by model version."""
+
+    known: dict[tuple[str, int], bytes] = field(default_factory=dict)
+
+    async def reference(self, workspace: str, model: str, version: int, path: str) -> bytes | None:  # noqa: ARG002
+        return self.known.get((model, version))
+
+
+@dataclass
+class Launches:
+    """Pipelines that were asked for; a test says how they end."""
+
+    asked: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+    ends: dict[str, str] = field(default_factory=dict)
+
+    async def launch(self, _principal: Principal, pipeline: str, params: dict[str, Any], reason: dict[str, Any]) -> str:
+        if pipeline == "missing":
+            raise NotFound("There is no pipeline 'missing'.")
+        self.asked.append((pipeline, params, reason))
+        return f"run-{reason['action']}"
+
+    async def ended(self, _principal: Principal, run: str) -> str | None:
+        return self.ends.get(run)
+
+
+@dataclass
+class Rig:
+    """Monitoring over a real database, blob store and ledger, with what surrounds it."""
+
+    keel: Keel
+    principal: Principal
+    monitoring: Monitoring
+    directory: Directory
+    references: References
+    launches: Launches
+    files: int = 0
+
+    def write(self, rows: "Rows", to: Stream, ids: list[str] | None = None, *, batch: int = 50) -> list[str]:
+        """Writes rows as one runtime does and hands the files over; returns the prediction ids."""
+        with tempfile.TemporaryDirectory(dir=self.keel.home.path) as scratch:
+            spool = Spool(Path(scratch), "w1")
+            made = write_rows(spool, to, rows, batch=batch, ids=ids)
+            spool.close()
+            for file in sorted(Path(scratch).glob("*.closed")):
+                self.files += 1
+                file.rename(spool_of(self.keel) / f"w1-{self.files:08d}.closed")
+        return made
+
+    async def settle(self) -> None:
+        """Everything that was logged is judged."""
+        while await self.monitoring.tick(eager=True):
+            pass
+
+    async def log(self, rows: "Rows", to: Stream | None = None, *, label: bool = True) -> list[str]:
+        """Logs rows, and then their labels."""
+        ids = self.write(rows, to or stream())
+        if label:
+            await self.label(ids, rows.truth)
+        return ids
+
+    async def label(self, ids: list[str], truth: Any) -> None:
+        """Sends labels."""
+        body = json.dumps({"prediction_ids": ids, "labels": [int(t) for t in truth]})
+        await self.monitoring.add_labels(self.principal, body.encode())
+
+    async def entries(self, kind: str) -> list[ledger.Entry]:
+        """Ledger entries of a type."""
+        return await self.keel.ledger.entries(self.principal, types=[kind], limit=1000)
+
+
+async def rig(keel: Keel) -> Rig:
+    """A fresh one with the endpoint `flights`."""
+    principal = await owner(keel)
+    directory = Directory({"e1": Place("e1", principal.workspace, "flights")})
+    references, launches = References(), Launches()
+    monitoring = Monitoring(
+        keel.database,
+        keel.ledger,
+        keel.blobs,
+        RoleAuthorizer(),
+        keel.identity,
+        spool=spool_of(keel),
+        directory=directory,
+        references=references,
+        retrain=launches,
+    )
+    return Rig(keel, principal, monitoring, directory, references, launches)
+
+
+def reference_of(rows: "Rows", *, event_time: bool = False) -> bytes:
+    """Rows as the reference file of a training run."""
+    columns = {**rows.columns, "label": rows.truth}
+    if event_time:
+        columns["event_time"] = rows.event
+    return parquet(pl.DataFrame(columns))
 
 
 async def owner(keel: Keel) -> Principal:
@@ -75,7 +182,7 @@ def write_rows(spool: Spool, to: Stream, rows: Rows, *, batch: int = 1, ids: lis
     for at in range(0, len(rows.event), batch):
         part = slice(at, at + batch)
         count = len(rows.event[part])
-        request = ids[at].rpartition(".")[0] if ids else uuid7()
+        request = ids[at // batch].rpartition(".")[0] if ids else uuid7()
         assert uuid.UUID(request)
         spool.add(
             Entry(

@@ -13,21 +13,16 @@ from modelkeel.app import Keel
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput, NotFound, PermissionDenied
 from modelkeel.core.ids import uuid7
-from modelkeel.identity.models import RoleAuthorizer
 from modelkeel.monitoring import leaves
-from modelkeel.monitoring.ports import Place
 from modelkeel.monitoring.service import Monitoring
-from modelkeel.runtime.spool import Spool, recover
-from tests.integration.monitoring_kit import START, Directory, make_rows, owner, spool_of, stream, write_rows
+from modelkeel.runtime.recovery import recover
+from modelkeel.runtime.spool import Spool
+from tests.integration.monitoring_kit import START, Directory, make_rows, owner, rig, spool_of, stream, write_rows
 
 
 async def open_monitoring(keel: Keel) -> tuple[Monitoring, Directory]:
-    principal = await owner(keel)
-    directory = Directory({"e1": Place("e1", principal.workspace, "flights")})
-    monitoring = Monitoring(
-        keel.database, keel.ledger, keel.blobs, RoleAuthorizer(), spool=spool_of(keel), directory=directory
-    )
-    return monitoring, directory
+    made = await rig(keel)
+    return made.monitoring, made.directory
 
 
 async def test_spooled_rows_become_a_sealed_segment_and_are_found_by_id(keel: Keel):

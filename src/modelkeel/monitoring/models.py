@@ -62,7 +62,7 @@ class PredictionRecord(msgspec.Struct, frozen=True):
         server_time: when it was answered.
         event_time: when the thing happened, by the caller.
         label: the latest truth, none so far; `labels` is its history.
-        segment: id of the sealed segment that holds the row; `segment_digest` is its blob, `leaf` the place in its tree.
+        segment: id of the sealed segment that holds the row; `segment_digest` is its blob, `leaf` its place there.
         shadows: what shadow revisions said.
     """
 
@@ -93,8 +93,7 @@ class Monitor(msgspec.Struct, frozen=True):
 
     Attributes:
         watermark: event time up to which rows are taken as complete; none before the first row.
-        rows: rows in its windows.
-        behind: segments not yet read.
+        behind: segments, label batches and windows that are yet to be looked at; 0 when all that was logged is judged.
     """
 
     id: str
@@ -102,6 +101,7 @@ class Monitor(msgspec.Struct, frozen=True):
     config: MonitorConfig
     digest: str
     watermark: str | None
+    behind: int
     created: str
     updated: str
 
@@ -144,7 +144,8 @@ class QualityVerdict(msgspec.Struct, frozen=True):
 
     Attributes:
         reference: on the reference.
-        bar: reference less the allowed drop.
+        bar: reference less the allowed drop; `worse` how much worse than the reference.
+        p: of at least such a drop if the true one were just the allowed one.
         lost: the interval's better end misses the bar.
         recovered: the value itself reaches the bar.
     """
@@ -152,6 +153,8 @@ class QualityVerdict(msgspec.Struct, frozen=True):
     current: Estimate
     reference: Estimate | None
     bar: float | None
+    worse: float | None
+    p: float | None
     lost: bool
     recovered: bool
 

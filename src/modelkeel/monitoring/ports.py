@@ -41,3 +41,6 @@ class Retrain(Protocol):
 
     async def launch(self, principal: Principal, pipeline: str, params: dict[str, Any], reason: dict[str, Any]) -> str:
         """Starts a run and returns its id; the same `reason["action"]` again returns the same run."""
+
+    async def ended(self, principal: Principal, run: str) -> str | None:
+        """How a run ended: `finished`, `failed` or `killed`; None while it goes on."""
