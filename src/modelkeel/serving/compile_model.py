@@ -96,6 +96,18 @@ def tensors(columns: list[dict[str, Any]], values: dict[str, Any]) -> list[dict[
     return made
 
 
+def by_column(native: Any, frame: pd.DataFrame) -> Any:
+    """The model behind one input a column: one that takes a matrix gets its columns put together first."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+
+    first = native.steps[0][1] if isinstance(native, Pipeline) else native
+    if isinstance(first, ColumnTransformer):
+        return native
+    together = ColumnTransformer([(name, "passthrough", [name]) for name in frame.columns]).fit(frame)
+    return Pipeline([("columns", together), ("model", native)])
+
+
 def compile_onnx(native: Any, columns: list[dict[str, Any]], frame: pd.DataFrame, out: Path) -> str:
     """Compiles and compares; returns why not, or nothing."""
     try:
@@ -113,16 +125,18 @@ def compile_onnx(native: Any, columns: list[dict[str, Any]], frame: pd.DataFrame
         "BYTES": types.StringTensorType,
     }
     inputs = [(c["name"], kinds[c["dtype"]]([None, 1])) for c in columns]
-    classifier = hasattr(native, "predict_proba")
+    options = {"zipmap": False} if hasattr(native, "predict_proba") else None
     try:
-        graph = to_onnx(native, initial_types=inputs, options={"zipmap": False} if classifier else None)
+        graph = to_onnx(by_column(native, frame), initial_types=inputs, options=options)
     except Exception as error:  # noqa: BLE001 - a converter may raise anything; the native model serves then
         return f"no conversion to ONNX: {type(error).__name__}: {str(error)[:300]}"
     path = out / "model.onnx"
     path.write_bytes(graph.SerializeToString())
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     feed = {c["name"]: frame[c["name"]].to_numpy().astype(NUMPY[c["dtype"]]).reshape(-1, 1) for c in columns}
-    got = session.run(None, feed)
+    try:
+        got = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, feed)
+    except Exception as error:  # noqa: BLE001 - what the runtime refuses to load or run serves natively
+        return f"ONNX Runtime refuses the compiled model: {str(error)[:300]}"
     expected = list(answers(native, frame).values())
     for want, have in zip(expected, got, strict=True):
         if want.dtype.kind == "f":

@@ -62,12 +62,8 @@ class Preparer:
         return msgspec.json.decode(await asyncio.to_thread(done.read_bytes), type=Prepared)
 
     async def _fetch(self, version: ModelVersion, folder: Path) -> None:
-        root = folder.resolve()
         for file in version.files:
-            path = (root / file.path).resolve()
-            if not path.is_relative_to(root):
-                raise KeelError(f"{file.path!r} leads out of the model's folder.")
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = await asyncio.to_thread(_inside, folder, file.path)
             with path.open("wb") as target:
                 async for chunk in self._blobs.stream(file.digest):
                     await asyncio.to_thread(target.write, chunk)
@@ -106,6 +102,16 @@ class Preparer:
             await _run(install, model, "The model's environment could not be built")
             (folder / ".complete").touch()
         return str(python)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The place of a file in a model's folder, which it can't leave; its own folder is made."""
+    root = folder.resolve()
+    path = (root / name).resolve()
+    if not path.is_relative_to(root):
+        raise KeelError(f"{name!r} leads out of the model's folder.")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
 
 
 def _installed(line: str) -> bool:

@@ -135,6 +135,10 @@ class Serving:
 
         return await self._db.read(work)
 
+    async def everywhere(self) -> list[tuple[str, str]]:
+        """Every endpoint of every workspace, as workspace id and name: for processes of ours."""
+        return await self._db.read(lambda tx: [(row.workspace, row.name) for row in store.endpoints(tx, None)])
+
     async def endpoint(self, principal: Principal, name: str) -> Endpoint:
         """One endpoint.
 
