@@ -20,10 +20,12 @@ from litestar.response import Redirect
 
 from modelkeel.adapters import RuntimeJudge, RuntimePlane
 from modelkeel.core.errors import InvalidInput, Unauthenticated
-from modelkeel.governance.facts import Facts
+from modelkeel.costs import routes as costs_routes
+from modelkeel.costs.meter import Meter
+from modelkeel.costs.service import Costs
+from modelkeel.governance import routes as governance_routes
 from modelkeel.governance.guards import AliasGuard, DeploymentGuard
-from modelkeel.governance.policies import Policies
-from modelkeel.governance.promotions import Promotions
+from modelkeel.governance.service import Governance
 from modelkeel.http.auth import COOKIE, Authentication, current_principal
 from modelkeel.http.guard import LOCAL, Guard
 from modelkeel.http.problems import HANDLERS
@@ -33,6 +35,9 @@ from modelkeel.identity.service import Identity
 from modelkeel.ledger import routes as ledger_routes
 from modelkeel.ledger.service import Ledger
 from modelkeel.ledger.subscriptions import Subscription, follow
+from modelkeel.monitoring.labels import Labels
+from modelkeel.monitoring.predictions import Predictions
+from modelkeel.monitoring.totals import Totals
 from modelkeel.pipelines import content_routes
 from modelkeel.pipelines import routes as pipeline_routes
 from modelkeel.pipelines.content import Content
@@ -118,6 +123,9 @@ class Keel:
     pipelines: Pipelines
     serving: Serving
     controller: Controller
+    meter: Meter
+    costs: Costs
+    governance: Governance
     login_codes: set[str] = field(default_factory=set)
     owner_token: str = ""
 
@@ -162,11 +170,26 @@ class Keel:
             deployment_guard,
             anonymous=settings.anonymous,
         )
-        facts = Facts(registry, tracking, pipelines, identity, ledger, blobs)
-        policies = Policies(database, ledger, authorizer)
-        promotions = Promotions(database, ledger, authorizer, identity, registry, facts, policies)
-        alias_guard.bind(policies, promotions)
-        deployment_guard.bind(policies, promotions)
+        predictions = Predictions(database, blobs, Labels(database, blobs, ledger, authorizer))
+        totals = Totals(database, blobs, authorizer)
+        meter = Meter(database, plane, totals, serving.everywhere)
+        costs = Costs(database, ledger, authorizer, tracking, pipelines, registry, totals, meter.look)
+        governance = Governance(
+            database,
+            ledger,
+            authorizer,
+            identity,
+            blobs,
+            tracking,
+            pipelines,
+            registry,
+            serving,
+            lambda principal, identity: predictions.find(principal.workspace, identity),
+            totals,
+            costs,
+            alias_guard,
+            deployment_guard,
+        )
         keel = cls(
             settings,
             home,
@@ -180,6 +203,9 @@ class Keel:
             pipelines,
             serving,
             controller,
+            meter,
+            costs,
+            governance,
         )
         token_file = home.path / "owner.token"
         minted = identity.first_run()
@@ -195,12 +221,12 @@ class Keel:
 
     def subscriptions(self) -> list[Subscription]:
         """Everybody who hears of ledger entries."""
-        return []
+        return [*self.governance.subscriptions()]
 
     def workers(self) -> list[Callable[[], Awaitable[None]]]:
         """Background work of the server, each for ever."""
         following = [_following(self.ledger, subscription) for subscription in self.subscriptions()]
-        return [self._sign_checkpoints, self.tracking.seal_for_ever, self.controller.run, *following]
+        return [self._sign_checkpoints, self.tracking.seal_for_ever, self.controller.run, self.meter.run, *following]
 
     async def _sign_checkpoints(self) -> None:
         while True:
@@ -238,6 +264,8 @@ def create_app(keel: Keel) -> Litestar:
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines),
             serving_routes.router(keel.serving),
+            costs_routes.router(keel.costs),
+            governance_routes.router(keel.governance),
         ],
         dependencies={"principal": Provide(current_principal, sync_to_thread=False)},
         middleware=[

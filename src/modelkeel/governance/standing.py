@@ -149,6 +149,19 @@ class StandingApprovals:
         rows = await self._db.read(lambda tx: store.standings(tx, principal.workspace, model))
         return [reading.standing_approval(row, names) for row in rows]
 
+    async def get(self, principal: Principal, identity: str) -> StandingApproval:
+        """One of them.
+
+        Raises:
+            NotFound: the workspace has none of this id.
+        """
+        self._authorizer.require(principal, Permission.READ, what="standing approvals")
+        names = await self._identity.names(principal)
+        row = await self._db.read(lambda tx: store.standing_with_id(tx, principal.workspace, identity))
+        if row is None:
+            raise _none(identity)
+        return reading.standing_approval(row, names)
+
     async def _code(self, principal: Principal, wanted: StandingRequest, alias: str) -> str:
         if (wanted.code is None) == (wanted.like is None):
             raise InvalidInput(

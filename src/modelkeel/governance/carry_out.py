@@ -1,0 +1,152 @@
+"""Carries approved promotions out, and asks for those of candidates that the server made by itself.
+
+Where an endpoint serves the model, the version takes its traffic first and the alias moves when it has all of it;
+else the alias moves at once. What is here also runs from ledger entries, so a crash between approval and deployment
+loses nothing.
+"""
+
+import logging
+
+from modelkeel.core.access import Principal, Role
+from modelkeel.core.errors import Conflict, KeelError, NotFound
+from modelkeel.governance.models import Promotion
+from modelkeel.governance.policies import Policies
+from modelkeel.governance.promotions import Promotions
+from modelkeel.identity.service import Identity
+from modelkeel.ledger.models import Entry
+from modelkeel.ledger.subscriptions import Subscription
+from modelkeel.pipelines.service import Pipelines
+from modelkeel.registry.service import Registry
+from modelkeel.serving.models import Deploy, Endpoint
+from modelkeel.serving.service import Serving
+
+log = logging.getLogger(__name__)
+ACCOUNT = "governance"
+DECIDED = frozenset({"promotion.evaluated", "approval.given"})
+
+
+class CarryOut:
+    """What follows from a decision.
+
+    Args:
+        identity: makes the service account that acts.
+        promotions: what is carried out.
+        policies: say which models are guarded.
+        registry: knows what a run registered.
+        pipelines: knows which runs the server started.
+        serving: shifts traffic.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        promotions: Promotions,
+        policies: Policies,
+        registry: Registry,
+        pipelines: Pipelines,
+        serving: Serving,
+    ) -> None:
+        self._identity = identity
+        self._promotions = promotions
+        self._policies = policies
+        self._registry = registry
+        self._pipelines = pipelines
+        self._serving = serving
+
+    async def carry_out(self, workspace: str, promotion: str) -> Promotion:
+        """Deploys or commits an approved promotion, once; any other stays as it is.
+
+        Raises:
+            Conflict: its evidence is no longer current, or another rollout is under way.
+        """
+        actor = await self._actor(workspace)
+        found = await self._promotions.get(actor, promotion)
+        if found.status != "approved":
+            return found
+        bound = await self._bound(actor, found)
+        if not bound:
+            return await self._promotions.commit(actor, promotion)
+        for endpoint in bound:
+            if _carries(endpoint, promotion):
+                continue
+            await self._serving.deploy(actor, endpoint.name, Deploy(f"{found.model}/{found.version}"))
+        return await self._promotions.get(actor, promotion)
+
+    def subscription(self) -> Subscription:
+        """The ledger entries that move a promotion on."""
+        return Subscription("governance", DECIDED | {"pipeline.ended", "rollout.aborted"}, self.handle)
+
+    async def handle(self, entry: Entry) -> None:
+        """One entry; again, it changes nothing more."""
+        try:
+            if entry.type in DECIDED and entry.data.get("status") == "approved":
+                await self._decided(entry)
+            elif entry.type == "pipeline.ended" and entry.data.get("status") == "finished":
+                await self._candidates(entry)
+            elif entry.type == "rollout.aborted":
+                await self._aborted(entry)
+        except KeelError as error:
+            log.warning("governance: entry %d (%s): %s", entry.index, entry.type, error)
+
+    async def _decided(self, entry: Entry) -> None:
+        actor = await self._actor(entry.workspace)
+        found = await self._promotions.get(actor, entry.subject["promotion"])
+        if found.automatic:
+            await self.carry_out(entry.workspace, found.id)
+
+    async def _candidates(self, entry: Entry) -> None:
+        """A run that the server started has ended: what it registered asks for its alias."""
+        actor = await self._actor(entry.workspace)
+        try:
+            run = await self._pipelines.run(actor, entry.subject["run"])
+        except NotFound:
+            return
+        if run.origin != "launch":
+            return
+        for version in await self._registry.versions_of_run(actor, run.run_id):
+            policy = await self._policies.find(actor, version.name)
+            if policy is not None:
+                await self._promotions.request(actor, version.name, version.version, policy.policy.alias)
+
+    async def _aborted(self, entry: Entry) -> None:
+        """Production said no to what people said yes to: the promotion is over."""
+        actor = await self._actor(entry.workspace)
+        for endpoint in await self._serving.endpoints(actor):
+            rollout = endpoint.rollout
+            if rollout is not None and rollout.id == entry.subject.get("rollout") and rollout.ticket is not None:
+                reason = f"Its rollout at {endpoint.name} was aborted: {rollout.note or 'no reason given'}"
+                await self._promotions.void(actor, rollout.ticket, reason)
+
+    async def _bound(self, actor: Principal, promotion: Promotion) -> list[Endpoint]:
+        """Endpoints whose traffic goes to the version that holds the alias now."""
+        if promotion.champion is None:
+            return []
+        found = []
+        for endpoint in await self._serving.endpoints(actor):
+            routed = {share.revision for share in endpoint.routes}
+            if any(
+                r.id in routed and (r.model_id, r.version) == (promotion.model_id, promotion.champion.version)
+                for r in endpoint.revisions
+            ):
+                found.append(endpoint)
+        return found
+
+    async def _actor(self, workspace: str) -> Principal:
+        return await self._identity.service_account(workspace, ACCOUNT, [Role.MAINTAINER])
+
+
+def _carries(endpoint: Endpoint, promotion: str) -> bool:
+    """Whether a rollout of this promotion is under way at the endpoint.
+
+    Raises:
+        Conflict: another one is.
+    """
+    rollout = endpoint.rollout
+    if rollout is None or not rollout.state.is_open:
+        return False
+    if rollout.ticket == promotion:
+        return True
+    raise Conflict(
+        f"Another rollout is under way at {endpoint.name}.",
+        hint="Wait for it, or end it with `modelkeel rollout abort`.",
+    )
