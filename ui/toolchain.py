@@ -98,12 +98,15 @@ def types() -> None:
 
 def describe() -> dict[str, Any]:
     """The server's OpenAPI description, without its version: a release alone changes no type."""
+    from litestar.serialization import encode_json
+
     from modelkeel.app import Keel, Settings, create_app
 
     with tempfile.TemporaryDirectory() as folder:
         keel = Keel.open(Settings(Path(folder, "home")))
         try:
-            schema = create_app(keel).openapi_schema.to_schema()
+            # Through Litestar's own encoder: defaults in the description may be structs.
+            schema = json.loads(encode_json(create_app(keel).openapi_schema.to_schema()))
         finally:
             keel.close()
     return {key: part for key, part in schema.items() if key in {"openapi", "paths", "components"}}

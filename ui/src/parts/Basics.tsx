@@ -2,6 +2,7 @@ import { useState, type ReactNode } from "react";
 import { Link } from "wouter";
 import { Problem } from "../api/client";
 import { ago, fullTime, shortId } from "../api/format";
+import { statusWords, toneOfStatus } from "../api/status";
 import { Icon } from "./Icon";
 
 export type Tone = "ok" | "warn" | "bad" | "info" | "accent" | "";
@@ -113,4 +114,8 @@ export function Facts({ items }: { items: [string, ReactNode][] }) {
         .map(([label, value]) => [<dt key={label}>{label}</dt>, <dd key={`${label}=`}>{value}</dd>])}
     </dl>
   );
+}
+
+export function Status({ value }: { value: string }) {
+  return <Badge tone={toneOfStatus(value)}>{statusWords(value)}</Badge>;
 }
