@@ -18,7 +18,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.response import Redirect
 
-from modelkeel.adapters import RuntimeJudge, RuntimePlane
+from modelkeel.adapters import Places, References, RuntimeJudge, RuntimePlane
 from modelkeel.core.errors import InvalidInput, Unauthenticated
 from modelkeel.costs import routes as costs_routes
 from modelkeel.costs.meter import Meter
@@ -35,8 +35,8 @@ from modelkeel.identity.service import Identity
 from modelkeel.ledger import routes as ledger_routes
 from modelkeel.ledger.service import Ledger
 from modelkeel.ledger.subscriptions import Subscription, follow
-from modelkeel.monitoring.labels import Labels
-from modelkeel.monitoring.predictions import Predictions
+from modelkeel.monitoring import routes as monitoring_routes
+from modelkeel.monitoring.service import Monitoring
 from modelkeel.monitoring.totals import Totals
 from modelkeel.pipelines import content_routes
 from modelkeel.pipelines import routes as pipeline_routes
@@ -123,6 +123,7 @@ class Keel:
     pipelines: Pipelines
     serving: Serving
     controller: Controller
+    monitoring: Monitoring
     meter: Meter
     costs: Costs
     governance: Governance
@@ -170,7 +171,17 @@ class Keel:
             deployment_guard,
             anonymous=settings.anonymous,
         )
-        predictions = Predictions(database, blobs, Labels(database, blobs, ledger, authorizer))
+        monitoring = Monitoring(
+            database,
+            ledger,
+            blobs,
+            authorizer,
+            identity,
+            spool=home.folder("serving/spool"),
+            directory=Places(serving),
+            references=References(registry, tracking),
+            retrain=None,
+        )
         totals = Totals(database, blobs, authorizer)
         meter = Meter(database, plane, totals, serving.everywhere)
         costs = Costs(database, ledger, authorizer, tracking, pipelines, registry, totals, meter.look)
@@ -184,7 +195,7 @@ class Keel:
             pipelines,
             registry,
             serving,
-            lambda principal, identity: predictions.find(principal.workspace, identity),
+            monitoring.prediction,
             totals,
             costs,
             alias_guard,
@@ -203,6 +214,7 @@ class Keel:
             pipelines,
             serving,
             controller,
+            monitoring,
             meter,
             costs,
             governance,
@@ -226,7 +238,14 @@ class Keel:
     def workers(self) -> list[Callable[[], Awaitable[None]]]:
         """Background work of the server, each for ever."""
         following = [_following(self.ledger, subscription) for subscription in self.subscriptions()]
-        return [self._sign_checkpoints, self.tracking.seal_for_ever, self.controller.run, self.meter.run, *following]
+        return [
+            self._sign_checkpoints,
+            self.tracking.seal_for_ever,
+            self.controller.run,
+            *self.monitoring.workers(),
+            self.meter.run,
+            *following,
+        ]
 
     async def _sign_checkpoints(self) -> None:
         while True:
@@ -264,6 +283,7 @@ def create_app(keel: Keel) -> Litestar:
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines),
             serving_routes.router(keel.serving),
+            monitoring_routes.router(keel.monitoring),
             costs_routes.router(keel.costs),
             governance_routes.router(keel.governance),
         ],

@@ -33,10 +33,10 @@ class Actions:
         database: holds what is to be done.
         ledger: hears what was begun and how it ended.
         identity: keeps the service account that acts.
-        retrain: starts pipelines.
+        retrain: starts pipelines; without one, actions wait.
     """
 
-    def __init__(self, database: Database, ledger: Ledger, identity: Identity, retrain: Retrain) -> None:
+    def __init__(self, database: Database, ledger: Ledger, identity: Identity, retrain: Retrain | None) -> None:
         self._db = database
         self._ledger = ledger
         self._identity = identity
@@ -63,6 +63,8 @@ class Actions:
             "window": row.window_start,
         }
         try:
+            if self._retrain is None:
+                raise Unavailable("Nothing here starts pipelines.")
             run = await self._retrain.launch(actor, row.target, msgspec.json.decode(row.params), reason)
         except Unavailable as error:
             _logger.warning("action %s waits: %s", row.id, error)
@@ -79,7 +81,7 @@ class Actions:
         return await self._db.write(work)
 
     async def _follow(self, actor: Principal, row: Row) -> bool:
-        status = await self._retrain.ended(actor, row.run)
+        status = await self._retrain.ended(actor, row.run) if self._retrain is not None else None
         return False if status is None else await self._end(actor, row, status, "")
 
     async def _end(self, actor: Principal, row: Row, status: str, error: str) -> bool:

@@ -57,7 +57,7 @@ class Monitoring:
         spool: the folder into which runtimes write.
         directory: knows whose endpoint a spooled row belongs to.
         references: finds what a model version was trained on.
-        retrain: starts pipelines.
+        retrain: starts pipelines; without one, actions wait.
 
     Attributes:
         monitors: sets up and shows monitors.
@@ -75,7 +75,7 @@ class Monitoring:
         spool: Path,
         directory: EndpointDirectory,
         references: ReferenceSource,
-        retrain: Retrain,
+        retrain: Retrain | None,
     ) -> None:
         self._db = database
         self._authorizer = authorizer
