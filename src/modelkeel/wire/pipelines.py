@@ -225,7 +225,6 @@ class StepReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         paid_step: index of the step in that run.
         saved_us: microseconds that the cached result took then.
         error: the last line of a failure.
-        after: index of the step that called it, if any.
     """
 
     index: int
@@ -243,7 +242,6 @@ class StepReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paid_step: int | None = None
     saved_us: int = 0
     error: str = ""
-    after: int | None = None
 
 
 class Reports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

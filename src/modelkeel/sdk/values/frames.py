@@ -1,0 +1,199 @@
+"""Tables as Parquet with fixed settings, so that equal tables give equal bytes; pandas by way of polars.
+
+pandas needs no Arrow library here: each column travels as what it is, and a small description in the file's metadata
+brings back its dtype, the index and the kind of missing value.
+"""
+
+import io
+import json
+import math
+from typing import Any
+
+import polars as pl
+
+from modelkeel.core.errors import InvalidInput
+
+ROWS = 1 << 18
+_DESCRIPTION = "modelkeel.pandas"
+
+
+def save_polars(frame: pl.DataFrame, description: str | None = None) -> bytes:
+    """A polars frame as Parquet."""
+    if pl.Object in frame.dtypes:
+        raise InvalidInput("A step can't hand on a table with a column of Python objects.")
+    buffer = io.BytesIO()
+    frame.rechunk().write_parquet(
+        buffer,
+        compression="zstd",
+        compression_level=1,
+        row_group_size=ROWS,
+        metadata=None if description is None else {_DESCRIPTION: description},
+    )
+    return buffer.getvalue()
+
+
+def load_polars(content: bytes) -> pl.DataFrame:
+    """The polars frame again."""
+    return pl.read_parquet(io.BytesIO(content))
+
+
+def save_series(series: pl.Series) -> bytes:
+    """A polars series as a table of one column."""
+    return save_polars(series.to_frame())
+
+
+def load_series(content: bytes) -> pl.Series:
+    """The polars series again."""
+    return load_polars(content).to_series(0)
+
+
+def save_pandas(frame: Any) -> bytes:
+    """A pandas frame as Parquet with a description of what Parquet does not know."""
+    return _save(frame, series=False)
+
+
+def load_pandas(content: bytes) -> Any:
+    """The pandas frame again."""
+    import pandas as pd
+
+    table = load_polars(content)
+    described = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_DESCRIPTION])
+    columns = [_restore(table[f"c{i}"], d) for i, d in enumerate(described["columns"])]
+    index = _index(table, described)
+    plain = [column.array if isinstance(column, pd.Series) else column for column in columns]
+    frame = pd.DataFrame({i: pd.Series(column, index=index) for i, column in enumerate(plain)}, index=index)
+    ranged = described["labels_range"]
+    labels = pd.Index(described["labels"]) if ranged is None else pd.RangeIndex(*ranged)
+    frame.columns = labels.rename(described["labels_name"])
+    return frame
+
+
+def save_pandas_series(series: Any) -> bytes:
+    """A pandas series as a frame of one column."""
+    return _save(series.to_frame(), series=True, name=series.name)
+
+
+def load_pandas_series(content: bytes) -> Any:
+    """The pandas series again."""
+    described = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_DESCRIPTION])
+    return load_pandas(content).iloc[:, 0].rename(described["name"])
+
+
+def _save(frame: Any, *, series: bool, name: Any = None) -> bytes:
+    import pandas as pd
+
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise InvalidInput("A step can't hand on a table with several levels of column names.")
+    data: dict[str, pl.Series] = {}
+    columns = []
+    for i in range(frame.shape[1]):
+        data[f"c{i}"], described = _describe(frame.iloc[:, i])
+        columns.append(described)
+    index = frame.index
+    levels = []
+    if _range(index) is None:
+        for i in range(index.nlevels):
+            data[f"i{i}"], described = _describe(pd.Series(index.get_level_values(i)))
+            levels.append(described)
+    description = {
+        "columns": columns,
+        "labels": [_told(label) for label in frame.columns],
+        "labels_range": _range(frame.columns),
+        "labels_name": frame.columns.name,
+        "range": _range(index),
+        "levels": levels,
+        "level_names": list(index.names),
+        "rows": len(frame),
+    }
+    if series:
+        description["name"] = _told(name)
+    return save_polars(pl.DataFrame(data), json.dumps(description))
+
+
+def _describe(column: Any) -> tuple[pl.Series, dict[str, Any]]:
+    """A column as polars stores it, and what brings its pandas form back."""
+    import pandas as pd
+
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        categories, inner = _describe(pd.Series(dtype.categories))
+        described = {"as": "category", "ordered": bool(dtype.ordered), "inner": inner, "values": categories.to_list()}
+        return pl.Series(column.cat.codes.to_numpy()), described
+    told = str(dtype)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return pl.Series(column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()), {"as": "time", "dtype": told}
+    if isinstance(dtype, pd.StringDtype):
+        texts = [None if _is_gap(value) else value for value in column]
+        return pl.Series(texts, dtype=pl.String), {"as": "cast", "dtype": told}
+    if isinstance(dtype, pd.api.extensions.ExtensionDtype):
+        values = [None if value is pd.NA else value for value in column.astype(object)]
+        return pl.Series(values), {"as": "cast", "dtype": told}
+    if dtype.kind in "biufmM":
+        return pl.Series(column.to_numpy()), {"as": "numpy", "dtype": told}
+    return _describe_objects(list(column))
+
+
+def _describe_objects(values: list[Any]) -> tuple[pl.Series, dict[str, Any]]:
+    missing = {"none" if value is None else "nan" for value in values if _is_gap(value)}
+    known = {type(value) for value in values if not _is_gap(value)}
+    if len(known) > 1 or len(missing) > 1 or not known <= {str, bool, int}:
+        mixed = ", ".join(sorted(kind.__name__ for kind in known))
+        raise InvalidInput(
+            f"A step can't hand on a pandas column of Python objects that mixes kinds ({mixed}).",
+            hint="Give the column one dtype, or one kind of value and one kind of missing value.",
+        )
+    plain = [None if _is_gap(value) else value for value in values]
+    stored = {str: pl.String, bool: pl.Boolean, int: pl.Int64}[next(iter(known), str)]
+    return pl.Series(plain, dtype=stored), {"as": "object", "missing": next(iter(missing), "none")}
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and math.isnan(value))
+
+
+def _restore(series: pl.Series, described: dict[str, Any]) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    form = described["as"]
+    if form == "category":
+        categories = _restore(pl.Series(described["values"]), described["inner"])
+        kind = pd.CategoricalDtype(categories, ordered=described["ordered"])
+        return pd.Series(pd.Categorical.from_codes(series.to_numpy(), dtype=kind))
+    if form == "time":
+        zone = pd.api.types.pandas_dtype(described["dtype"])
+        return pd.Series(series.to_numpy()).dt.tz_localize("UTC").astype(zone)
+    if form == "numpy":
+        return series.to_numpy().astype(described["dtype"], copy=True)
+    if form == "cast":
+        return pd.array(series.to_list(), dtype=described["dtype"])
+    gap = np.nan if described["missing"] == "nan" else None
+    return pd.Series([gap if v is None else v for v in series.to_list()], dtype=object)
+
+
+def _index(table: pl.DataFrame, described: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    names = described["level_names"]
+    if described["range"] is not None:
+        start, stop, step = described["range"]
+        return pd.RangeIndex(start, stop, step, name=names[0])
+    levels = [pd.Index(_restore(table[f"i{i}"], d)) for i, d in enumerate(described["levels"])]
+    if len(levels) == 1:
+        return levels[0].rename(names[0])
+    return pd.MultiIndex.from_arrays(levels, names=names)
+
+
+def _told(label: Any) -> Any:
+    """A column's label with its type: text, whole number or none."""
+    if label is None or isinstance(label, str):
+        return label
+    if isinstance(label, bool) or not hasattr(label, "__index__"):
+        raise InvalidInput(f"A step can't hand on a table with the column label {label!r}.", hint="Use texts.")
+    return int(label)
+
+
+def _range(index: Any) -> list[int] | None:
+    import pandas as pd
+
+    return [index.start, index.stop, index.step] if isinstance(index, pd.RangeIndex) else None
