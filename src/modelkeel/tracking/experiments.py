@@ -35,8 +35,7 @@ class Experiments(Base):
             )
         for key, value in (tags or {}).items():
             rules.check_tag(key, value, limit=rules.EXPERIMENT_TAG_LENGTH)
-        if name == DEFAULT_EXPERIMENT:
-            await self._default(principal)
+        await self._default(principal)  # so that it is the oldest, and its name is taken
 
         def work(tx: Tx) -> str:
             self._free_name(tx, principal, name)

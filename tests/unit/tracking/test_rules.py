@@ -1,0 +1,114 @@
+"""Keys, values and paths: what is let in, in MLflow's words."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelkeel.core.errors import InvalidInput
+from modelkeel.tracking import rules
+
+
+@pytest.mark.parametrize("key", ["auc", "val/auc", "a b.c-d:e_f", "läuft"])
+def test_keys_that_are_fine(key: str) -> None:
+    rules.check_name(key)
+
+
+@pytest.mark.parametrize("key", ["", "a\\b", "a$", "../up", "/root", "a//b", "a/../b", ".", "a/", "new\nline"])
+def test_keys_that_are_refused(key: str) -> None:
+    with pytest.raises(InvalidInput):
+        rules.check_name(key)
+
+
+def test_batch_limits_name_what_is_too_much() -> None:
+    rules.check_batch(1000, 0, 0)
+    rules.check_batch(800, 100, 100)
+    for counts, what in (((1001, 0, 0), "metrics"), ((0, 101, 0), "params"), ((0, 0, 101), "tags")):
+        with pytest.raises(InvalidInput, match=rf"at most \d+ {what}"):
+            rules.check_batch(*counts)
+    with pytest.raises(InvalidInput, match="metrics, params, and tags"):
+        rules.check_batch(900, 100, 1)
+
+
+def test_lengths() -> None:
+    rules.check_param("k" * 250, "v" * 6000)
+    rules.check_tag("k", "v" * 8000)
+    with pytest.raises(InvalidInput, match="exceeds the maximum length of 250"):
+        rules.check_param("k" * 251, "")
+    with pytest.raises(InvalidInput, match="exceeds the maximum length of 6000"):
+        rules.check_param("k", "v" * 6001)
+    with pytest.raises(InvalidInput, match="exceeds the maximum length of 8000"):
+        rules.check_tag("k", "v" * 8001)
+
+
+@pytest.mark.parametrize(("timestamp", "step"), [(-1, 0), (2**63, 0), (0, 2**63), (0, -(2**63) - 1)])
+def test_times_and_steps_are_64_bits(timestamp: int, step: int) -> None:
+    rules.check_metric("m", 1.0, 0, -(2**63))
+    with pytest.raises(InvalidInput):
+        rules.check_metric("m", 1.0, timestamp, step)
+
+
+def test_values_that_a_database_can_hold() -> None:
+    assert rules.stored_value(1.5) == (1.5, 0)
+    assert rules.stored_value(math.nan) == (0.0, 1)
+    assert rules.stored_value(math.inf) == (rules.LARGEST, 0)
+    assert rules.stored_value(-math.inf) == (-rules.LARGEST, 0)
+
+
+@pytest.mark.parametrize("path", ["model.pkl", "model/MLmodel", "a b/c", "a%20b", "50%.txt", "ä/ö", "..hidden", "a..b"])
+def test_paths_that_are_fine(path: str) -> None:
+    assert rules.safe_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "a/../b",
+        "a/..",
+        "a//b",
+        "./a",
+        "a\\b",
+        "C:/x",
+        "c:x",
+        "a\x00b",
+        "a\nb",
+        "%2e%2e/x",
+        "%252e%252e%252fx",
+        "a%2fb",
+        "a%2f..%2fb",
+        "a%5cb",
+        "%2fetc",
+        "a%00",
+        "x" * 1001,
+    ],
+)
+def test_paths_that_are_refused(path: str) -> None:
+    with pytest.raises(InvalidInput):
+        rules.safe_path(path)
+
+
+def test_the_root_only_where_it_may_be_meant() -> None:
+    assert rules.safe_path("", empty=True) == ""
+    assert rules.safe_path("/", empty=True) == ""
+    with pytest.raises(InvalidInput):
+        rules.safe_path("/")
+
+
+@given(st.text(max_size=60))
+def test_no_accepted_path_climbs_however_often_it_is_unquoted(text: str) -> None:
+    from urllib.parse import unquote
+
+    try:
+        path = rules.safe_path(text)
+    except InvalidInput:
+        return
+    for _ in range(4):
+        assert not path.startswith("/")
+        assert not {"..", ".", ""} & set(path.split("/"))
+        assert "\\" not in path
+        assert "\0" not in path
+        path = unquote(path)
