@@ -73,10 +73,6 @@ async function problem(answer: Response): Promise<Problem> {
   }
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof Problem && error.status === 404;
-}
-
 export const queries = new QueryClient({
   defaultOptions: {
     queries: {

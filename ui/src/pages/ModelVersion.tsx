@@ -12,6 +12,7 @@ import { Aliases } from "./Model";
 import { GateList } from "./approval/GateList";
 import { Decide } from "./approval/Decide";
 import { Lineage } from "./model/Lineage";
+import { SchemaCard } from "./model/SchemaCard";
 
 /** One version: where it comes from, where it goes, and what it had to show. */
 export function ModelVersion({ name, version }: { name: string; version: string }) {
@@ -38,6 +39,7 @@ export function ModelVersion({ name, version }: { name: string; version: string 
       <div className="grid">
         <div className="span-5 stack">
           <About version={data} />
+          <SchemaCard name={name} version={version} />
           {data.run_id && <RunMetrics runId={data.run_id} />}
         </div>
         <div className="span-7 stack">

@@ -1,7 +1,7 @@
 import { Link } from "wouter";
 import { useGet } from "../api/hooks";
 import { fullTime, seconds } from "../api/format";
-import { millis, quoted, runName, useRun, useVersions, type Run as RunData } from "../api/mlflow";
+import { millis, pairs, quoted, runName, useRun, useVersions, type Run as RunData } from "../api/mlflow";
 import type { PipelineRun } from "../api/types";
 import { Card, Facts, Failure, Id, Skeleton, Status } from "../parts/Basics";
 import { Page } from "../parts/Page";
@@ -82,7 +82,7 @@ function About({ run }: { run: RunData }) {
           ["Started", start && fullTime(start)],
           ["Ended", end ? fullTime(end) : "still running"],
           ["Took", end ? seconds(duration(run)) : ""],
-          ["Pipeline", <PipelineLink key="p" id={id} />],
+          ["Pipeline", pairs(run.data.tags)["modelkeel.pipeline"] ? <PipelineLink key="p" id={id} /> : "none: logged by a script"],
           [
             "Registered as",
             versions.data?.length ? (
@@ -105,7 +105,7 @@ function About({ run }: { run: RunData }) {
 
 function PipelineLink({ id }: { id: string }) {
   const pipeline = useGet<PipelineRun>(`/api/v1/pipelines/runs/${id}`);
-  if (!pipeline.data) return <span className="muted">{pipeline.error ? "none: logged by a script" : "…"}</span>;
+  if (!pipeline.data) return <span className="muted">…</span>;
   return (
     <Link href={`/pipelines/${id}`}>
       {pipeline.data.pipeline}: {pipeline.data.steps.length} steps

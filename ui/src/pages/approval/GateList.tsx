@@ -9,7 +9,6 @@ export function GateList({ gates }: { gates: Promotion["gates"] }) {
     <ul className="feed gates">
       {gates.map((gate) => (
         <li key={gate.gate}>
-          <span />
           <div>
             <strong className="mono">{gate.gate}</strong>
             <div className="feed-detail">{gate.sentence}</div>

@@ -1,4 +1,3 @@
-import { isMissing } from "../../api/client";
 import { day, fullTime } from "../../api/format";
 import { useGet } from "../../api/hooks";
 import type { Alert, Endpoint, Monitor, Window } from "../../api/types";
@@ -11,10 +10,11 @@ import { WindowTable } from "./WindowTable";
 /** Drift and quality of every window against the reference, with what was alerted. */
 export function Watch({ endpoint }: { endpoint: Endpoint }) {
   const name = encodeURIComponent(endpoint.name);
-  const monitor = useGet<Monitor>(`/api/v1/monitors/${name}`, { every: 10_000 });
-  const windows = useGet<Window[]>(`/api/v1/monitors/${name}/windows`, { query: { limit: 400 }, every: 5000, enabled: monitor.data !== undefined });
+  const monitors = useGet<Monitor[]>("/api/v1/monitors", { every: 10_000 });
+  const monitor = monitors.data?.find((one) => one.endpoint === endpoint.name);
+  const windows = useGet<Window[]>(`/api/v1/monitors/${name}/windows`, { query: { limit: 400 }, every: 5000, enabled: monitor !== undefined });
   const alerts = useGet<Alert[]>("/api/v1/alerts", { query: { endpoint: endpoint.name }, every: 5000 });
-  if (isMissing(monitor.error)) {
+  if (monitors.data && !monitor) {
     return (
       <Card>
         <Empty title="Nobody watches this endpoint" code={`[monitors.${endpoint.name}]\nwindow = "7d"\ndrift = { psi = 0.2, min_rows = 1000 }\nquality = { metric = "auc", drop = 0.03 }`}>
@@ -23,24 +23,24 @@ export function Watch({ endpoint }: { endpoint: Endpoint }) {
       </Card>
     );
   }
-  if (monitor.error) return <Failure error={monitor.error} />;
-  if (!monitor.data || !windows.data) return <Skeleton rows={8} />;
+  if (monitors.error) return <Failure error={monitors.error} />;
+  if (!monitor || !windows.data) return <Skeleton rows={8} />;
   const rows = windows.data;
   return (
     <div className="stack">
       {rows.length === 0 ? (
         <Card>
-          <Empty title="No window has data yet">Windows are {monitor.data.config.window ?? "1d"} of event time; the first appears with the first prediction.</Empty>
+          <Empty title="No window has data yet">Windows are {monitor.config.window ?? "1d"} of event time; the first appears with the first prediction.</Empty>
         </Card>
       ) : (
         <>
-          <QualityChart windows={rows} alerts={alerts.data ?? []} monitor={monitor.data} endpoint={endpoint} />
-          <DriftChart windows={rows} alerts={alerts.data ?? []} monitor={monitor.data} />
-          <WindowTable windows={rows} monitor={monitor.data} />
+          <QualityChart windows={rows} alerts={alerts.data ?? []} monitor={monitor} endpoint={endpoint} />
+          <DriftChart windows={rows} alerts={alerts.data ?? []} monitor={monitor} />
+          <WindowTable windows={rows} monitor={monitor} />
         </>
       )}
       <EndpointAlerts endpoint={endpoint.name} />
-      <Rules monitor={monitor.data} />
+      <Rules monitor={monitor} />
     </div>
   );
 }

@@ -8,7 +8,7 @@ import type { GraphEdge, GraphNode } from "../../charts/layout";
 export function Lineage({ version }: { version: ModelVersion }) {
   const runId = version.run_id ?? "";
   const run = useRun(runId, Boolean(runId));
-  const pipeline = useGet<PipelineRun>(`/api/v1/pipelines/runs/${runId}`, { enabled: Boolean(runId) });
+  const pipeline = useGet<PipelineRun>(`/api/v1/pipelines/runs/${runId}`, { enabled: Boolean(pairs(run.data?.data.tags)["modelkeel.pipeline"]) });
   const endpoints = useGet<Endpoint[]>("/api/v1/endpoints", { every: 5000 });
   const promotions = useGet<Promotion[]>("/api/v1/promotions", { query: { model: version.name, version: version.version } });
   const nodes: GraphNode[] = [];

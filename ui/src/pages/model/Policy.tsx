@@ -1,5 +1,4 @@
 import { Link } from "wouter";
-import { isMissing } from "../../api/client";
 import { fullTime } from "../../api/format";
 import { useGet } from "../../api/hooks";
 import type { StandingApproval, StoredPolicy } from "../../api/types";
@@ -8,19 +7,21 @@ import { Table } from "../../parts/Table";
 
 /** What a version must show before the model's protected alias may move to it. */
 export function Policy({ model }: { model: string }) {
-  const stored = useGet<StoredPolicy>(`/api/v1/policies/${encodeURIComponent(model)}`);
+  // Asked for as a list: a model without gates is usual, and no error.
+  const policies = useGet<StoredPolicy[]>("/api/v1/policies");
+  const stored = policies.data?.find((one) => one.model === model);
   const standing = useGet<StandingApproval[]>("/api/v1/standing-approvals", { query: { model } });
   return (
     <>
       <Card title="Gates">
-        {stored.data ? (
-          <Words stored={stored.data} />
-        ) : isMissing(stored.error) ? (
+        {stored ? (
+          <Words stored={stored} />
+        ) : policies.data ? (
           <Empty title="No gates guard this model" code={`[gates.${model}]\nalias = "champion"\nmetrics = [{ metric = "auc", min = 0.62 }]\napprovals = 1`}>
             Anybody who may promote can move its aliases. Write gates into modelkeel.toml, then run modelkeel apply.
           </Empty>
-        ) : stored.error ? (
-          <Failure error={stored.error} />
+        ) : policies.error ? (
+          <Failure error={policies.error} />
         ) : (
           <Skeleton rows={3} />
         )}

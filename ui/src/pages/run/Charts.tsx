@@ -8,7 +8,8 @@ const PER_PAGE = 12;
 export function Charts({ run }: { run: Run }) {
   const [text, setText] = useState("");
   const [shown, setShown] = useState(PER_PAGE);
-  const all = (run.data.metrics ?? []).map((metric) => metric.key).sort();
+  // Series first: a metric with a single point needs no chart to be read.
+  const all = [...(run.data.metrics ?? [])].sort((a, b) => Number(Number(b.step ?? 0) > 0) - Number(Number(a.step ?? 0) > 0) || a.key.localeCompare(b.key)).map((metric) => metric.key);
   const metrics = all.filter((name) => name.toLowerCase().includes(text.toLowerCase()));
   if (all.length === 0) return <Empty title="This run logged no metrics" code={'mlflow.log_metric("loss", 0.31, step=1)'} />;
   return (
