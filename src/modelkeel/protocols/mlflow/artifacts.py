@@ -6,6 +6,7 @@ The one place where an address becomes an owner: `EXPERIMENT/RUN/artifacts/PATH`
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from litestar import Request, Response, delete, get, put
 from litestar.handlers import HTTPRouteHandler
@@ -62,7 +63,9 @@ def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
 
 
 def _address(request: Request[Any, Any, Any]) -> str:
-    return str(request.path_params["path"]).removeprefix("/")
+    # not the router's path parameter: that has lost doubled slashes, which are to be refused
+    path = unquote(request.scope["raw_path"].decode("latin-1"))
+    return path.partition("/mlflow-artifacts/artifacts/")[2]
 
 
 def _owner(address: str) -> tuple[ArtifactOwner, str]:

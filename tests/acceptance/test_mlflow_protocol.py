@@ -1,0 +1,260 @@
+"""The wire form of MLflow's protocol: error bodies, statuses, numbers, limits, paging, the artifact proxy."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Server
+
+V2 = "/api/2.0/mlflow"
+
+
+@pytest.fixture(scope="module")
+def client(shared_server: Server) -> Iterator[httpx.Client]:
+    with shared_server.client() as made:
+        yield made
+
+
+@pytest.fixture
+def run(client: httpx.Client) -> dict[str, Any]:
+    made: dict[str, Any] = client.post(f"{V2}/runs/create", json={"experiment_id": "0", "start_time": 5}).json()["run"]
+    return made
+
+
+def error(response: httpx.Response) -> tuple[int, str]:
+    body = response.json()
+    assert set(body) == {"error_code", "message"}
+    assert body["message"]
+    return response.status_code, body["error_code"]
+
+
+MISSING, INVALID, TAKEN = (
+    (404, "RESOURCE_DOES_NOT_EXIST"),
+    (400, "INVALID_PARAMETER_VALUE"),
+    (400, "RESOURCE_ALREADY_EXISTS"),
+)
+
+
+def test_an_unknown_experiment_is_answered_as_the_client_expects(client: httpx.Client) -> None:
+    found = client.get(f"{V2}/experiments/get-by-name", params={"experiment_name": "nobody made this"})
+    assert error(found) == MISSING
+    assert found.json()["message"] == "Could not find experiment with name 'nobody made this'"
+    assert error(client.get(f"{V2}/experiments/get", params={"experiment_id": "17"})) == MISSING
+    assert error(client.get(f"{V2}/runs/get", params={"run_id": "0" * 32})) == MISSING
+    assert (
+        client.get(f"{V2}/runs/get", params={"run_id": "0" * 32}).json()["message"]
+        == f"Run with id={'0' * 32} not found"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("experiments/create", {}),
+        ("experiments/create", {"name": ""}),
+        ("experiments/create", {"name": 7}),
+        ("experiments/create", {"name": "x" * 501}),
+        ("experiments/create", {"name": "x", "artifact_location": "s3://bucket"}),
+        ("experiments/search", {"max_results": 50001}),
+        ("experiments/search", {"max_results": 0}),
+        ("experiments/search", {"page_token": "nonsense"}),
+        ("experiments/search", {"filter": "metrics.a > 1"}),
+        ("experiments/search", {"view_type": "SOME"}),
+        ("runs/search", {"experiment_ids": ["0"], "max_results": 50001}),
+        ("runs/search", {"experiment_ids": ["0"], "filter": "a OR b"}),
+        ("runs/search", {"experiment_ids": ["0"], "order_by": ["x y z"]}),
+        ("runs/search", {"experiment_ids": "0"}),
+        ("runs/update", {}),
+        ("runs/log-metric", {"run_id": "RUN", "key": "a", "timestamp": 1}),
+        ("runs/log-metric", {"run_id": "RUN", "key": "a", "value": 1}),
+        ("runs/log-metric", {"run_id": "RUN", "key": "a", "value": "x", "timestamp": 1}),
+        ("runs/log-metric", {"run_id": "RUN", "key": "", "value": 1, "timestamp": 1}),
+        ("runs/log-metric", {"run_id": "RUN", "key": "a", "value": 1, "timestamp": 1, "step": 2**63}),
+        ("runs/log-parameter", {"run_id": "RUN", "key": "k" * 251, "value": "x"}),
+        ("runs/log-parameter", {"run_id": "RUN", "key": "k", "value": "x" * 6001}),
+        ("runs/set-tag", {"run_id": "RUN", "key": "../k", "value": "x"}),
+        ("runs/set-tag", {"run_id": "RUN", "key": "k", "value": "x" * 8001}),
+        ("runs/log-batch", {"run_id": "RUN", "params": [{"key": "a", "value": "1"}, {"key": "a", "value": "1"}]}),
+        ("runs/log-batch", {"run_id": "RUN", "metrics": [{"key": "a", "value": 1, "timestamp": 1}] * 1001}),
+        ("runs/log-batch", {"run_id": "RUN", "tags": [{"key": f"k{n}", "value": "v"} for n in range(101)]}),
+        ("runs/update", {"run_id": "RUN", "status": "SLEEPING"}),
+        ("runs/log-inputs", {"run_id": "RUN", "datasets": [{"tags": []}]}),
+        ("runs/log-inputs", {"run_id": "RUN", "datasets": [{"dataset": {"name": "x"}}]}),
+        ("logged-models/search", {}),
+        ("registered-models/create", {"name": "a/b"}),
+        ("registered-models/alias", {"name": "x", "alias": "latest", "version": "1"}),
+        ("model-versions/create", {"name": "x"}),
+        ("model-versions/transition-stage", {"name": "x"}),
+    ],
+)
+def test_mistakes_are_400_and_never_tried_again(
+    client: httpx.Client, run: dict[str, Any], path: str, body: dict[str, Any]
+) -> None:
+    named = json.loads(json.dumps(body).replace('"RUN"', json.dumps(run["info"]["run_id"])))
+    assert error(client.post(f"{V2}/{path}", json=named)) == INVALID
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"run_id": 1}', b"\xff\xfe"])
+def test_bodies_that_are_no_request_are_400(client: httpx.Client, body: bytes) -> None:
+    for path in ("runs/log-batch", "runs/create-nothing", "experiments/create", "runs/update"):
+        answer = client.post(f"{V2}/{path}", content=body)
+        assert answer.status_code == (404 if "nothing" in path else 400)
+        assert "error_code" in answer.json() or "nothing" in path
+
+
+def test_a_bare_nan_is_no_json_and_stores_nothing(client: httpx.Client, run: dict[str, Any]) -> None:
+    body = b'{"run_id": "%s", "key": "a", "value": NaN, "timestamp": 1}' % run["info"]["run_id"].encode()
+    assert error(client.post(f"{V2}/runs/log-metric", content=body)) == INVALID
+    assert "metrics" not in client.get(f"{V2}/runs/get", params={"run_id": run["info"]["run_id"]}).json()["run"]["data"]
+
+
+def test_numbers_in_both_forms_in_and_plain_out(client: httpx.Client, run: dict[str, Any]) -> None:
+    run_id = run["info"]["run_id"]
+    metrics = [
+        {"key": "n", "value": "NaN", "timestamp": "7", "step": "3"},
+        {"key": "p", "value": "Infinity", "timestamp": 7},
+        {"key": "m", "value": "-Infinity", "timestamp": 7, "unknown": {"x": 1}},
+        {"key": "i", "value": 1, "timestamp": 7, "step": -4},
+    ]
+    assert client.post(f"{V2}/runs/log-batch", json={"run_id": run_id, "metrics": metrics}).json() == {}
+    found = client.get(f"{V2}/runs/get", params={"run_id": run_id}).json()["run"]["data"]["metrics"]
+    assert sorted(found, key=lambda m: str(m["key"])) == [
+        {"key": "i", "value": 1.0, "timestamp": 7, "step": -4},
+        {"key": "m", "value": -1.7976931348623157e308, "timestamp": 7, "step": 0},
+        {"key": "n", "value": "NaN", "timestamp": 7, "step": 3},
+        {"key": "p", "value": 1.7976931348623157e308, "timestamp": 7, "step": 0},
+    ]
+
+
+def test_a_run_on_the_wire(client: httpx.Client, run: dict[str, Any]) -> None:
+    info = run["info"]
+    assert info["run_uuid"] == info["run_id"]
+    assert info["status"] == "RUNNING"
+    assert (info["start_time"], info["lifecycle_stage"]) == (5, "active")
+    assert "end_time" not in info
+    assert info["artifact_uri"] == f"mlflow-artifacts:/{info['experiment_id']}/{info['run_id']}/artifacts"
+    assert run["data"]["tags"] == [{"key": "mlflow.runName", "value": info["run_name"]}]
+    assert (run["inputs"], run["outputs"]) == ({}, {})
+    for root in ("api", "ajax-api"):
+        same = client.get(f"/{root}/2.0/mlflow/runs/get", params={"run_uuid": info["run_id"]}).json()["run"]
+        assert same["info"] == info
+    ended = client.post(f"{V2}/runs/update", json={"run_id": info["run_id"], "status": 3, "end_time": "9"}).json()
+    assert (ended["run_info"]["status"], ended["run_info"]["end_time"]) == ("FINISHED", 9)
+
+
+def test_names_are_taken_once(client: httpx.Client) -> None:
+    assert client.post(f"{V2}/experiments/create", json={"name": "once"}).status_code == 200
+    assert error(client.post(f"{V2}/experiments/create", json={"name": "once"})) == TAKEN
+    assert client.post(f"{V2}/registered-models/create", json={"name": "once"}).status_code == 200
+    assert error(client.post(f"{V2}/registered-models/create", json={"name": "once"})) == TAKEN
+
+
+def test_a_deleted_run_refuses_writes_in_mlflows_words(client: httpx.Client, run: dict[str, Any]) -> None:
+    run_id = run["info"]["run_id"]
+    client.post(f"{V2}/runs/delete", json={"run_id": run_id}).raise_for_status()
+    answer = client.post(f"{V2}/runs/log-metric", json={"run_id": run_id, "key": "a", "value": 1, "timestamp": 1})
+    assert error(answer) == INVALID
+    assert "must be in the 'active' state" in answer.json()["message"]
+    client.post(f"{V2}/runs/restore", json={"run_id": run_id}).raise_for_status()
+    assert client.get(f"{V2}/runs/get", params={"run_id": run_id}).json()["run"]["info"]["lifecycle_stage"] == "active"
+
+
+def test_repeated_query_parameters_are_lists_and_pages_have_tokens(client: httpx.Client) -> None:
+    for name in ("page-a", "page-b", "page-c"):
+        client.post(f"{V2}/experiments/create", json={"name": name}).raise_for_status()
+    query: list[tuple[str, str]] = [
+        ("filter", "name LIKE 'page-%'"),
+        ("order_by", "name DESC"),
+        ("order_by", "experiment_id"),
+    ]
+    first = client.get(f"{V2}/experiments/search", params=[*query, ("max_results", "2")]).json()
+    assert [e["name"] for e in first["experiments"]] == ["page-c", "page-b"]
+    more = [*query, ("max_results", "2"), ("page_token", first["next_page_token"])]
+    last = client.get(f"{V2}/experiments/search", params=more).json()
+    assert [e["name"] for e in last["experiments"]] == ["page-a"]
+    assert "next_page_token" not in last
+
+
+def test_a_body_above_the_limit_is_refused(client: httpx.Client, run: dict[str, Any]) -> None:
+    tags = [{"key": f"k{n}", "value": "x" * 8000} for n in range(100)]
+    params = [{"key": f"p{n}", "value": "x" * 6000} for n in range(50)]
+    body = {"run_id": run["info"]["run_id"], "tags": tags, "params": params}
+    answer = client.post(f"{V2}/runs/log-batch", json=body)
+    assert error(answer) == INVALID
+    assert "at most 1000000 bytes" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "EXP/RUN/artifacts/%2e%2e/x",
+        "EXP/RUN/artifacts/..%2f..%2fx",
+        "EXP/RUN/artifacts/%252e%252e%252fx",
+        "EXP/RUN/artifacts/a%5cb",
+        "EXP/RUN/artifacts/a%00b",
+        "EXP/RUN/artifacts//etc/passwd",
+        "EXP/RUN/artifacts/%2fetc%2fpasswd",
+        "EXP/RUN/artifacts/C:/x",
+        "EXP/RUN/other/x",
+        "EXP",
+        "RUN/artifacts/x",
+        "workspaces/other/EXP/RUN/artifacts/x",
+        "EXP/models/m-1/artifacts/x",
+    ],
+)
+def test_addresses_that_are_refused(client: httpx.Client, run: dict[str, Any], path: str) -> None:
+    address = path.replace("EXP", run["info"]["experiment_id"]).replace("RUN", run["info"]["run_id"])
+    for method in ("PUT", "GET", "DELETE"):
+        answer = client.request(
+            method, f"/api/2.0/mlflow-artifacts/artifacts/{address}", content=b"x" if method == "PUT" else None
+        )
+        assert answer.status_code in {400, 404}, (method, answer.text)
+        assert answer.status_code != 500
+    root = f"{run['info']['experiment_id']}/{run['info']['run_id']}/artifacts"
+    assert client.get("/api/2.0/mlflow-artifacts/artifacts", params={"path": root}).json() == {}
+
+
+def test_files_through_the_proxy(client: httpx.Client, run: dict[str, Any]) -> None:
+    root = f"{run['info']['experiment_id']}/{run['info']['run_id']}/artifacts"
+    at = "/api/2.0/mlflow-artifacts/artifacts"
+    content = bytes(range(256)) * 30_000  # two chunks
+    names = {"a b.html": "a%20b.html", "ünï/c%d.txt": "%C3%BCn%C3%AF/c%25d.txt"}
+    for quoted in names.values():
+        assert client.put(f"{at}/{root}/{quoted}", content=content).json() == {}
+        answer = client.get(f"{at}/{root}/{quoted}")
+        assert answer.content == content
+        assert answer.headers["content-length"] == str(len(content))
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-disposition"].startswith("attachment")
+    listed = client.get(at, params={"path": root}).json()["files"]
+    assert listed == [{"path": "a b.html", "is_dir": False, "file_size": len(content)}, {"path": "ünï", "is_dir": True}]
+    below = client.get(at, params={"path": f"{root}/ünï"}).json()["files"]
+    assert below == [{"path": "c%d.txt", "is_dir": False, "file_size": len(content)}]
+    of_run = client.get(f"{V2}/artifacts/list", params={"run_id": run["info"]["run_id"], "path": "ünï"}).json()
+    assert of_run["files"][0]["path"] == "ünï/c%d.txt"
+    assert of_run["root_uri"] == run["info"]["artifact_uri"]
+    assert client.delete(f"{at}/{root}/{names['a b.html']}").json() == {}
+    assert error(client.get(f"{at}/{root}/a%20b.html")) == MISSING
+    wrong = root.replace(run["info"]["experiment_id"], "1" * 18)
+    assert error(client.get(f"{at}/{wrong}/{names['ünï/c%d.txt']}")) == MISSING
+
+
+def test_what_the_client_asks_about_the_server(client: httpx.Client) -> None:
+    info = client.get("/api/3.0/mlflow/server-info").json()
+    assert info["multipart_uploads_enabled"] is False
+    assert info["workspaces_enabled"] is False
+    assert client.get("/version").text == "3.17.2"
+
+
+def test_a_viewer_is_told_403_and_a_wrong_token_401(server: Server) -> None:
+    token = server.user("vera", "viewer")
+    with server.client(token) as viewer:
+        assert viewer.post(f"{V2}/experiments/search", json={}).status_code == 200
+        assert error(viewer.post(f"{V2}/experiments/create", json={"name": "x"})) == (403, "PERMISSION_DENIED")
+        put = viewer.put(f"/api/2.0/mlflow-artifacts/artifacts/1/{'0' * 32}/artifacts/x", content=b"")
+        assert error(put)[0] in {403, 404}
+    with server.client("mk_wrong") as nobody:
+        assert error(nobody.post(f"{V2}/experiments/search", json={})) == (401, "UNAUTHENTICATED")
