@@ -276,7 +276,7 @@ def create_app(keel: Keel) -> Litestar:
             login,
             web_routes.router(),
             identity_routes.router(keel.identity),
-            ledger_routes.router(keel.ledger),
+            ledger_routes.router(keel.ledger, keel.home.folder("scratch")),
             mlflow_routes.router(keel.tracking, keel.registry),
             tracking_routes.router(keel.tracking),
             registry_routes.router(keel.registry, keel.tracking),

@@ -1,10 +1,17 @@
 """The trail over HTTP: entries, proofs, checkpoints."""
 
+import asyncio
+import shutil
+import tarfile
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from litestar import Router, get
+from litestar import Router, get, post
 from litestar.params import Parameter
+from litestar.response import Stream
 
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput
@@ -27,8 +34,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     vkey: str
 
 
-def router(ledger: Ledger) -> Router:
-    """`/api/v1/ledger/…`."""
+def router(ledger: Ledger, scratch: Path) -> Router:
+    """`/api/v1/ledger/…`; exports are put together in `scratch`."""
 
     @get("/entries", summary="Entries of the workspace, newest first")
     async def entries(
@@ -60,4 +67,29 @@ def router(ledger: Ledger) -> Router:
     async def checkpoint(principal: Principal) -> Checkpoint:
         return Checkpoint(await ledger.checkpoint(principal), ledger.vkey)
 
-    return Router("/api/v1/ledger", route_handlers=[entries, proof, checkpoint], tags=["ledger"])
+    @post("/export", summary="A bundle that checks itself, as a tar archive", opt={"writes": "record"})
+    async def export(principal: Principal) -> Stream:
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=scratch))
+        try:
+            await ledger.export(principal, folder / "bundle")
+            await asyncio.to_thread(_archive, folder)
+        except BaseException:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            raise
+        return Stream(_read_and_remove(folder), media_type="application/x-tar")
+
+    return Router("/api/v1/ledger", route_handlers=[entries, proof, checkpoint, export], tags=["ledger"])
+
+
+def _archive(folder: Path) -> None:
+    with tarfile.open(folder / "bundle.tar", "w") as archive:
+        archive.add(folder / "bundle", arcname=".")
+
+
+async def _read_and_remove(folder: Path) -> AsyncIterator[bytes]:
+    try:
+        with (folder / "bundle.tar").open("rb") as file:
+            while piece := await asyncio.to_thread(file.read, 1 << 20):
+                yield piece
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from modelkeel.core.access import Authorizer, Permission, Principal
 from modelkeel.core.errors import Corrupt, NotFound
 from modelkeel.ledger import merkle, notes, store
 from modelkeel.ledger.entries import Draft
+from modelkeel.ledger.export import write_export
 from modelkeel.ledger.merkle import leaf_hash
 from modelkeel.ledger.models import Entry, Proof
 from modelkeel.storage.database import Database
@@ -160,28 +161,20 @@ class Ledger:
         await self._db.write(begin)
         note = await self.sign_checkpoint()
         size = notes.verify(note, [self.vkey]).size
-        await asyncio.to_thread(self._write_bundle, directory, note, size)
-        return size
+        return await asyncio.to_thread(
+            write_export,
+            self._db,
+            directory,
+            workspace=principal.workspace,
+            checkpoint=note,
+            size=size,
+            vkeys=[self.vkey],
+        )
 
     @property
     def vkey(self) -> str:
         """The public key with which checkpoints are checked, as a C2SP verifier key."""
         return notes.vkey(self._key.public_key(), self.origin)
-
-    def _write_bundle(self, directory: Path, note: str, size: int) -> None:
-        texts: list[tuple[int, str, str, str]] = []
-
-        def stream() -> Iterable[bytes]:
-            for start in range(0, size, 5000):
-                rows, found = self._db.read_now(lambda tx, start=start: _page(tx, start, size))
-                texts.extend(
-                    (i, name, salt, text) for i, t in sorted(found.items()) for name, (salt, text) in t.items()
-                )
-                yield from (row.bytes for row in rows)
-
-        from modelkeel.ledger import bundle
-
-        bundle.write_bundle(directory, entries=stream(), checkpoint=note, vkeys=[self.vkey], texts=texts)
 
     async def size(self) -> int:
         """How many entries there are."""
@@ -221,20 +214,15 @@ class Ledger:
                 loop.call_soon_threadsafe(event.set)
 
 
-def _page(tx: Tx, start: int, size: int) -> tuple[list[sa.Row[Any]], dict[int, dict[str, tuple[str, str]]]]:
-    rows = list(store.read_entries(tx, start=start, limit=min(5000, size - start)))
-    return rows, store.read_texts(tx, [row.index for row in rows])
-
-
 def _entries(tx: Tx, rows: Iterable[sa.Row[Any]]) -> list[Entry]:
     found = list(rows)
-    texts = store.read_texts(tx, [row.index for row in found])
+    texts = store.read_texts(tx, [row.place for row in found])
     answers = []
     for row in found:
         body = msgspec.json.decode(row.bytes)
-        plain = {name: text for name, (_, text) in texts.get(row.index, {}).items()}
+        plain = {name: text for name, (_, text) in texts.get(row.place, {}).items()}
         answers.append(
-            Entry(row.index, row.type, body["time"], row.workspace, row.actor, body["subject"], body["data"], plain)
+            Entry(row.place, row.type, body["time"], row.workspace, row.actor, body["subject"], body["data"], plain)
         )
     return answers
 

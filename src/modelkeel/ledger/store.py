@@ -172,7 +172,7 @@ def read_entries(
     before: int | None = None,
 ) -> Sequence[sa.Row[Any]]:
     """Entries from `start` on (and below `before`), of one workspace, of some types, about one subject."""
-    query = sa.select(entry).where(entry.c.index >= start)
+    query = sa.select(entry, entry.c.index.label("place")).where(entry.c.index >= start)
     if before is not None:
         query = query.where(entry.c.index < before)
     if workspace is not None:
@@ -194,19 +194,37 @@ def read_texts(tx: Tx, indexes: Iterable[int]) -> dict[int, dict[str, tuple[str,
     texts: dict[int, dict[str, tuple[str, str]]] = {}
     wanted = list(indexes)
     for start in range(0, len(wanted), 500):
-        for row in tx.all(sa.select(text).where(text.c.index.in_(wanted[start : start + 500]))):
-            texts.setdefault(row.index, {})[row.name] = (row.salt, row.text)
+        for row in tx.all(
+            sa.select(text, text.c.index.label("place")).where(text.c.index.in_(wanted[start : start + 500]))
+        ):
+            texts.setdefault(row.place, {})[row.name] = (row.salt, row.text)
     return texts
 
 
 def read_nodes(tx: Tx, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
     """Stored subtree hashes by (level, index)."""
-    nodes: dict[tuple[int, int], bytes] = {}
+    levels: dict[int, list[int]] = {}
     for level, index in wanted:
-        found = tx.scalar(sa.select(node.c.hash).where(node.c.level == level, node.c.index == index))
-        if found is not None:
-            nodes[level, index] = found
+        levels.setdefault(level, []).append(index)
+    nodes: dict[tuple[int, int], bytes] = {}
+    for level, indexes in levels.items():
+        for start in range(0, len(indexes), 500):
+            part = node.c.index.in_(indexes[start : start + 500])
+            rows = tx.all(sa.select(node.c.index.label("place"), node.c.hash).where(node.c.level == level, part))
+            nodes.update({(level, row.place): row.hash for row in rows})
     return nodes
+
+
+def read_leaves(tx: Tx, start: int, limit: int) -> Sequence[sa.Row[Any]]:
+    """Stored leaf hashes, in order."""
+    query = sa.select(node.c.index.label("place"), node.c.hash).where(node.c.level == 0, node.c.index >= start)
+    return tx.all(query.order_by(node.c.index).limit(limit))
+
+
+def indexes_of(tx: Tx, workspace: str, size: int) -> list[int]:
+    """Places of a workspace's entries below `size`, ascending."""
+    query = sa.select(entry.c.index.label("place")).where(entry.c.workspace == workspace, entry.c.index < size)
+    return [row.place for row in tx.all(query.order_by(entry.c.index))]
 
 
 def latest_checkpoint(tx: Tx) -> sa.Row[Any] | None:

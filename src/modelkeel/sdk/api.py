@@ -117,6 +117,10 @@ class Api:
         """Puts raw content, streamed where it is an iterable of pieces."""
         return self._decode(self._send("PUT", path, content=content), None)
 
+    def post_bytes(self, path: str, body: Body = None) -> bytes:
+        """The raw content that a POST answers with."""
+        return self._send("POST", path, content=msgspec.json.encode(body)).content
+
     def get_bytes(self, path: str, params: Query = None) -> bytes:
         """The raw content behind a path."""
         return self._send("GET", path, params=params).content
