@@ -20,8 +20,8 @@ import measures
 import mlflow
 import model
 import numpy as np
-import policy
 import polars as pl
+import policy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sklearn.pipeline import Pipeline
@@ -135,6 +135,8 @@ def register(fitted: Pipeline, rows: pl.DataFrame, metrics: dict[str, float], co
         signature=mlflow.models.infer_signature(example, np.asarray(fitted.predict(example))),
         registered_model_name=None if again else NAME,
         pip_requirements=_requirements(),
+        metadata={"held_out": metrics, "challenge": compared},
+        serialization_format="cloudpickle",
     )
     return str(info.model_uri)
 

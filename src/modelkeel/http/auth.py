@@ -7,6 +7,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 from litestar import Request
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from modelkeel.core.access import Principal
@@ -31,7 +32,7 @@ class Authentication:
         self._anonymous = anonymous
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == ScopeType.HTTP:
             state: Any = scope.setdefault("state", {})
             try:
                 state["keel_principal"] = await self._principal(dict(scope["headers"]))
