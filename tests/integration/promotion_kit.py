@@ -6,6 +6,7 @@ from modelkeel.app import Keel
 from modelkeel.core.access import Principal, Role
 from modelkeel.governance.policy import parse
 from modelkeel.tracking.models import CONTEXT_TAG, ArtifactOwner, DatasetInput, Metric, ModelStatus
+from modelkeel.wire.pipelines import EndRun, StartRun
 
 MODEL = "flights"
 GATES: dict[str, Any] = {"metrics": [{"metric": "auc", "min": 0.6}], "schema": True, "approvals": 1}
@@ -85,3 +86,39 @@ async def types(keel: Keel, by: Principal, *wanted: str) -> list[str]:
     """Types of the ledger's entries in order, those that are `wanted`."""
     found = await keel.ledger.entries(by, types=wanted, limit=1000)
     return [entry.type for entry in found]
+
+
+CODE = "c" * 64
+
+
+async def made_by_pipeline(
+    keel: Keel, by: Principal, *, origin: str = "user", code: str = CODE, end: bool = True, **fields: Any
+) -> int:
+    """A version that a pipeline run registered; `launch` is the origin of runs that the server starts."""
+    wanted = StartRun(
+        pipeline="train",
+        project="p",
+        target="p.py:train",
+        params={},
+        seed=0,
+        paths=[],
+        code=code,
+        experiment="train",
+        environment="e" * 64,
+        python="3.11.9",
+    )
+    run = await keel.pipelines.open_run(by, wanted, origin=origin, status="running", reason={})
+    number = await version(keel, by, run_id=run, **fields)
+    if end:
+        await keel.pipelines.end(by, run, EndRun("finished"))
+    return number
+
+
+async def catch_up(keel: Keel) -> None:
+    """Lets governance hear of every ledger entry that it has not heard of, as its worker does."""
+    subscription = keel.governance.subscriptions()[0]
+    while batch := await keel.ledger.after(subscription.name, 500):
+        for entry in batch:
+            if entry.type in subscription.types:
+                await subscription.handle(entry)
+        await keel.ledger.handled(subscription.name, batch[-1].index)
