@@ -72,3 +72,8 @@ def test_autolog_register_and_load(server: Server, tmp_path: Path) -> None:
     assert len(loads) == 6
     assert all(loads.values()), loads
     assert answer == {"status": "FINISHED", "C": "0.5", "auc": 0.91}
+
+
+def test_every_call_of_a_users_life(server: Server, tmp_path: Path) -> None:
+    script = (Path(__file__).parent / "mlflow_lifecycle.py").read_text()
+    assert run_client(server, script, tmp_path) == "done"
