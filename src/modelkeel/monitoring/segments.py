@@ -100,6 +100,12 @@ def values_of(row: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 def _values(name: str, values: list[Any]) -> pl.Series:
     try:
+        if values and isinstance(values[0], list):
+            # Through numpy: building one polars Series for each row's list took most of the time of a pass.
+            return pl.Series(name, np.array(values, dtype=np.float64)).arr.to_list()
+    except (TypeError, ValueError):
+        pass  # lists of texts or of several lengths: the general way below
+    try:
         series = pl.Series(name, values)
     except (TypeError, pl.exceptions.PolarsError, OverflowError):
         # Values that fit no single type are kept as the JSON that they were.
