@@ -5,9 +5,10 @@ import { NODE, place, type GraphEdge, type GraphNode, type Placed } from "./layo
 export function Graph({ label, nodes, edges }: { label: string; nodes: GraphNode[]; edges: GraphEdge[] }) {
   const layout = place(nodes, edges);
   const margin = 6;
+  const room = layout.edges.some((edge) => isLong(edge.from, edge.to)) ? DIP / 2 : 0;
   return (
     <div className="graph" tabIndex={0} role="group" aria-label={`${label}: ${nodes.map((node) => `${node.label}${node.sub ? ` (${node.sub})` : ""}`).join(", ")}`}>
-      <svg width={layout.width + 2 * margin} height={layout.height + 2 * margin}>
+      <svg width={layout.width + 2 * margin} height={layout.height + 2 * margin + room}>
         <g transform={`translate(${margin} ${margin})`}>
           {layout.edges.map((edge) => (
             <path key={`${edge.from.id}>${edge.to.id}>${edge.label}`} className="edge" d={curve(edge.from, edge.to)}>
@@ -47,11 +48,20 @@ function Box({ node }: { node: Placed }) {
   );
 }
 
+const DIP = 62;
+
+function isLong(from: Placed, to: Placed): boolean {
+  return to.x - from.x > NODE.width + NODE.gapX;
+}
+
 function curve(from: Placed, to: Placed): string {
   const startX = from.x + NODE.width;
   const startY = from.y + NODE.height / 2;
   const endY = to.y + NODE.height / 2;
   const bend = (to.x - startX) / 2;
+  // A line across further layers dips below the boxes that lie between.
+  const dip = isLong(from, to) && Math.abs(startY - endY) < NODE.height ? DIP : 0;
+  if (dip) return `M${startX} ${startY}C${startX + 40} ${startY + dip} ${to.x - 40} ${endY + dip} ${to.x} ${endY}`;
   return `M${startX} ${startY}C${startX + bend} ${startY} ${to.x - bend} ${endY} ${to.x} ${endY}`;
 }
 

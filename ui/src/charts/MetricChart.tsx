@@ -27,8 +27,8 @@ function Body({ metric, buckets }: { metric: string; buckets: NonNullable<Return
   const show = (value: number | null) => figure(value);
   const lines: Line[] = [{ label: bucketed ? "last" : metric, colour: 1, values: buckets.map((bucket) => bucket.last), show }];
   if (bucketed) {
-    lines.push({ label: "highest", colour: 1, width: 0.5, points: false, values: buckets.map((bucket) => bucket.high), show });
-    lines.push({ label: "lowest", colour: 1, width: 0.5, points: false, values: buckets.map((bucket) => bucket.low), show });
+    lines.push({ label: "highest", colour: 1, width: 0.5, points: false, edge: true, values: buckets.map((bucket) => bucket.high), show });
+    lines.push({ label: "lowest", colour: 1, width: 0.5, points: false, edge: true, values: buckets.map((bucket) => bucket.low), show });
   }
   return <Plot label={metric} x={buckets.map((bucket) => bucket.end)} lines={lines} bands={bucketed ? [[2, 3]] : []} xLabel="Step" showY={(value) => figure(value, 3)} />;
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { token, useTheme } from "../app/theme";
+import { timeTicks } from "./ticks";
 
 export type Draw = (plot: uPlot) => void;
 
@@ -13,8 +14,8 @@ export interface Line {
   dashed?: boolean;
   points?: boolean;
   width?: number;
-  /** Names of lines (by position, from 1) between which this band is filled. */
-  fill?: boolean;
+  /** The border of a band: drawn, and left out of the legend. */
+  edge?: boolean;
 }
 
 interface Props {
@@ -83,7 +84,7 @@ function optionsFor({ time, lines, bands = [], height = 220, logY, showY, range,
       y: logY ? { distr: 3 } : range ? { range: (_self, low, high) => padded(low, high, range) } : {},
     },
     axes: [
-      { ...axis, ...(xLabel ? { label: xLabel, labelFont: font, labelSize: 18 } : {}) },
+      { ...axis, ...(time ? { values: timeTicks } : {}), ...(xLabel ? { label: xLabel, labelFont: font, labelSize: 18 } : {}) },
       { ...axis, size: 56, ...(showY ? { values: (_self: uPlot, ticks: number[]) => ticks.map(showY) } : {}) },
     ],
     bands: bands.map(([upper, lower]) => ({ series: [upper, lower] as [number, number], fill: `${colour(lines[upper - 1]?.colour ?? 1)}26` })),
@@ -91,6 +92,7 @@ function optionsFor({ time, lines, bands = [], height = 220, logY, showY, range,
       time ? { label: "Time (UTC)", value: (_self, value) => (value === null ? "–" : new Date(value * 1000).toISOString().replace("T", " ").slice(0, 16)) } : { label: xLabel ?? "Step" },
       ...lines.map((line): uPlot.Series => ({
         label: line.label,
+        class: line.edge ? "edge" : undefined,
         stroke: colour(line.colour),
         width: line.width ?? 1.75,
         dash: line.dashed ? [5, 4] : undefined,
@@ -102,7 +104,7 @@ function optionsFor({ time, lines, bands = [], height = 220, logY, showY, range,
     legend: { show: true, live: true },
     cursor: { y: false, points: { size: 7 } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
-    hooks: { draw: [draw] },
+    hooks: { drawAxes: [draw] }, // below the lines
   };
 }
 

@@ -48,8 +48,8 @@ function shape(windows: Window[], metric: string, endpoint: Endpoint) {
     const pick = (key: "value" | "low" | "high") => estimates.map((estimate) => (estimate && Number.isFinite(estimate[key]) ? estimate[key] : null));
     const label = `${one?.model} ${one?.version}${found.every((revision) => !revision || revision.variant === "shadow") ? " (shadow)" : ""}`;
     lines.push({ label, colour, values: pick("value"), points: true, width: 2 });
-    lines.push({ label: "high", colour, values: pick("high"), points: false, width: 0.5 });
-    lines.push({ label: "low", colour, values: pick("low"), points: false, width: 0.5 });
+    lines.push({ label: "high", colour, values: pick("high"), points: false, width: 0.5, edge: true });
+    lines.push({ label: "low", colour, values: pick("low"), points: false, width: 0.5, edge: true });
     bands.push([lines.length - 1, lines.length]);
   }
   const judged = windows.flatMap((window) => window.revisions.map((revision) => revision.judged?.bar ?? null)).filter((value) => value !== null);

@@ -21,6 +21,14 @@ export interface Stretch {
   to: number;
 }
 
+/** The times of alerts of some kinds, those that overlap joined into one. */
 export function stretches(alerts: Alert[], kinds: string[]): Stretch[] {
-  return alerts.filter((alert) => kinds.includes(alert.kind)).map((alert) => ({ from: startOf(alert), to: new Date(alert.end).getTime() / 1000 }));
+  const found = alerts.filter((alert) => kinds.includes(alert.kind)).map((alert) => ({ from: startOf(alert), to: new Date(alert.end).getTime() / 1000 }));
+  const joined: Stretch[] = [];
+  for (const next of found.sort((a, b) => a.from - b.from)) {
+    const last = joined.at(-1);
+    if (last && next.from <= last.to) last.to = Math.max(last.to, next.to);
+    else joined.push(next);
+  }
+  return joined;
 }
