@@ -17,7 +17,7 @@ from modelkeel.ledger.models import Entry
 from modelkeel.ledger.subscriptions import Subscription
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.registry.service import Registry
-from modelkeel.serving.models import Deploy, Endpoint
+from modelkeel.serving.models import Deploy, Endpoint, RolloutState
 from modelkeel.serving.service import Serving
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,8 @@ class CarryOut:
         if not bound:
             return await self._promotions.commit(actor, promotion)
         for endpoint in bound:
-            if _carries(endpoint, promotion):
-                continue
-            await self._serving.deploy(actor, endpoint.name, Deploy(f"{found.model}/{found.version}"))
+            if not await self._tried(actor, endpoint, promotion):
+                await self._serving.deploy(actor, endpoint.name, Deploy(f"{found.model}/{found.version}"))
         return await self._promotions.get(actor, promotion)
 
     def subscription(self) -> Subscription:
@@ -114,8 +113,24 @@ class CarryOut:
         for endpoint in await self._serving.endpoints(actor):
             rollout = endpoint.rollout
             if rollout is not None and rollout.id == entry.subject.get("rollout") and rollout.ticket is not None:
-                reason = f"Its rollout at {endpoint.name} was aborted: {rollout.note or 'no reason given'}"
-                await self._promotions.void(actor, rollout.ticket, reason)
+                await self._tried(actor, endpoint, rollout.ticket)
+
+    async def _tried(self, actor: Principal, endpoint: Endpoint, promotion: str) -> bool:
+        """Whether an endpoint has taken the promotion up already; one that it gave up is void.
+
+        Raises:
+            Conflict: another rollout is under way there.
+        """
+        rollout = endpoint.rollout
+        if rollout is None or rollout.ticket != promotion:
+            if rollout is not None and rollout.state.is_open:
+                hint = "Wait for it, or end it with `modelkeel rollout abort`."
+                raise Conflict(f"Another rollout is under way at {endpoint.name}.", hint=hint)
+            return False
+        if rollout.state is RolloutState.ABORTED:
+            reason = f"Its rollout at {endpoint.name} was aborted: {rollout.note or 'no reason given'}"
+            await self._promotions.void(actor, promotion, reason)
+        return True
 
     async def _bound(self, actor: Principal, promotion: Promotion) -> list[Endpoint]:
         """Endpoints whose traffic goes to the version that holds the alias now."""
@@ -133,20 +148,3 @@ class CarryOut:
 
     async def _actor(self, workspace: str) -> Principal:
         return await self._identity.service_account(workspace, ACCOUNT, [Role.MAINTAINER])
-
-
-def _carries(endpoint: Endpoint, promotion: str) -> bool:
-    """Whether a rollout of this promotion is under way at the endpoint.
-
-    Raises:
-        Conflict: another one is.
-    """
-    rollout = endpoint.rollout
-    if rollout is None or not rollout.state.is_open:
-        return False
-    if rollout.ticket == promotion:
-        return True
-    raise Conflict(
-        f"Another rollout is under way at {endpoint.name}.",
-        hint="Wait for it, or end it with `modelkeel rollout abort`.",
-    )
