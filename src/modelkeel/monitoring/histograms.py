@@ -94,10 +94,10 @@ def count(bins: Bins, series: pl.Series) -> Counts:
     """Counts of a column's values in bins, the missing last; NaN counts as missing."""
     if isinstance(bins, NumberBins):
         values = _numbers(series)
-        present = values[~np.isnan(values)]
-        codes = np.searchsorted(np.asarray(bins.edges), present, side="right")
-        counts = np.bincount(codes, minlength=bins.size)
-        return np.append(counts, len(values) - len(present)).astype(np.int64)
+        missing = int(np.count_nonzero(np.isnan(values)))
+        # One comparison with each of the few edges is several times faster than a search for each value.
+        above = [len(values) - missing, *(int(np.count_nonzero(values >= edge)) for edge in bins.edges), 0]
+        return np.array([*(-np.diff(above)), missing], dtype=np.int64)
     found = np.zeros(bins.size + 1, dtype=np.int64)
     at = {value: i for i, value in enumerate(bins.values)}
     counted = _texts(series).value_counts(name="n")

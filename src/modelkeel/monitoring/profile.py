@@ -93,7 +93,7 @@ def profile_of(frame: pl.DataFrame, config: MonitorConfig) -> Profile:
         )
         for name in watched
     }
-    quality = _quality(frame, config)
+    quality = measured_quality(frame, config)
     return Profile(frame.height, columns, quality, _spread(parts, config))
 
 
@@ -119,7 +119,8 @@ def _usual(bins: Bins, counts: Counts, name: str, parts: list[pl.DataFrame], sco
     return max(found) if len(found) >= LEAST_PARTS else None
 
 
-def _quality(frame: pl.DataFrame, config: MonitorConfig) -> dict[str, Estimate]:
+def measured_quality(frame: pl.DataFrame, config: MonitorConfig) -> dict[str, Estimate]:
+    """Every metric of a table's scored and labelled rows."""
     rule = config.reference
     if rule.score not in frame.columns or rule.label not in frame.columns:
         return {}
@@ -133,7 +134,7 @@ def _quality(frame: pl.DataFrame, config: MonitorConfig) -> dict[str, Estimate]:
 
 def _spread(parts: list[pl.DataFrame], config: MonitorConfig) -> dict[str, float]:
     """Variance between parts less the mean sampling variance (DerSimonian and Laird's idea, 1986), as a deviation."""
-    measured = [_quality(part, config) for part in parts]
+    measured = [measured_quality(part, config) for part in parts]
     found = {}
     for metric in set().union(*measured):
         of_parts = [part[metric] for part in measured if metric in part]

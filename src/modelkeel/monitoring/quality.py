@@ -1,7 +1,7 @@
 """Metrics of scores against labels, each with a standard error and an interval.
 
-AUC: Mann-Whitney statistic with the variance of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988), by the
-midrank algorithm of Sun and Xu (IEEE Signal Processing Letters 21, 2014). The others are means over rows (root mean
+AUC: Mann-Whitney statistic with the variance of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988), in
+O(n log n) by sorting, as Sun and Xu do (IEEE Signal Processing Letters 21, 2014). The others are means over rows (root mean
 square: by the delta method), with the normal interval of a mean. Rows are taken as independent.
 """
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from modelkeel.monitoring.models import Estimate
 
@@ -37,7 +36,8 @@ def estimates(labels: Floats, scores: Floats, confidence: float = 0.95) -> dict[
     if np.all((scores >= 0) & (scores <= 1)):
         chance = np.where(labels == 1, scores, 1 - scores)
         found["log_loss"] = _mean("log_loss", -np.log(np.clip(chance, TINY, 1 - TINY)), confidence)
-    placed = placements(labels, scores)
+    order = np.argsort(scores)  # searching sorted values is several times faster, and a mean knows no order
+    placed = placements(labels[order], scores[order])
     if placed is not None:
         value, variance = _auc(*placed)
         found["auc"] = _estimate("auc", value, float(np.sqrt(variance)), len(labels), confidence, low=0.0, high=1.0)
@@ -65,13 +65,15 @@ def placements(labels: Floats, scores: Floats) -> tuple[Floats, Floats] | None:
     None if one class is missing.
     """
     positive, negative = scores[labels == 1], scores[labels == 0]
-    m, n = len(positive), len(negative)
-    if not m or not n:
+    if not len(positive) or not len(negative):
         return None
-    together = rankdata(np.concatenate([positive, negative]))
-    above = (together[:m] - rankdata(positive)) / n
-    below = 1 - (together[m:] - rankdata(negative)) / m
-    return above, below
+    return _below(np.sort(negative), positive), 1 - _below(np.sort(positive), negative)
+
+
+def _below(ordered: Floats, values: Floats) -> Floats:
+    """For each value the share of `ordered` that is less, ties counted half."""
+    found = np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")
+    return found / (2 * len(ordered))
 
 
 def _auc(positive: Floats, negative: Floats) -> tuple[float, float]:
