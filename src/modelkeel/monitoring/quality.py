@@ -1,7 +1,7 @@
 """Metrics of scores against labels, each with a standard error and an interval.
 
-AUC: Mann-Whitney statistic with the variance of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988), in
-O(n log n) by sorting, as Sun and Xu do (IEEE Signal Processing Letters 21, 2014). The others are means over rows (root mean
+AUC: Mann-Whitney statistic with the variance of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988), in O(n log
+n) by sorting, as Sun and Xu do (IEEE Signal Processing Letters 21, 2014). The others are means over rows (root mean
 square: by the delta method), with the normal interval of a mean. Rows are taken as independent.
 """
 
