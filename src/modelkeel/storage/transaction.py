@@ -94,4 +94,5 @@ class Tx:
             )
         else:
             statement = statement.on_conflict_do_nothing(index_elements=list(keys))
-        return self.conn.execute(statement, rows).rowcount
+        counted = {"preserve_rowcount": True}  # otherwise psycopg's count of an INSERT is lost, and -1 comes back
+        return self.conn.execute(statement, rows, execution_options=counted).rowcount

@@ -46,7 +46,7 @@ run = sa.Table(
     "run",
     metadata,
     sa.Column("seq", _serial, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("id", sa.Text, nullable=False),
     sa.Column("workspace", sa.Text, nullable=False),
     sa.Column("experiment", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
@@ -61,7 +61,8 @@ run = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("unsealed", sa.BigInteger),
     sa.Column("seal", sa.Text),
-    sa.Index("ix_run_experiment_started", "experiment", sa.text("started DESC"), "id"),
+    sa.Index("ix_run_id", "id", unique=True),
+    sa.Index("ix_run_experiment_started", "experiment", "started"),
     sa.Index("ix_run_unsealed", "unsealed"),
 )
 metric_key = sa.Table(

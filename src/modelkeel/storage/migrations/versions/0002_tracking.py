@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_table(
         "run",
         sa.Column("seq", serial, primary_key=True, autoincrement=True),
-        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("id", sa.Text, nullable=False),
         sa.Column("workspace", sa.Text, nullable=False),
         sa.Column("experiment", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
@@ -57,7 +57,8 @@ def upgrade() -> None:
         sa.Column("unsealed", sa.BigInteger),
         sa.Column("seal", sa.Text),
     )
-    op.create_index("ix_run_experiment_started", "run", ["experiment", sa.text("started DESC"), "id"])
+    op.create_index("ix_run_id", "run", ["id"], unique=True)
+    op.create_index("ix_run_experiment_started", "run", ["experiment", "started"])
     op.create_index("ix_run_unsealed", "run", ["unsealed"])
     op.create_table(
         "metric_key",
