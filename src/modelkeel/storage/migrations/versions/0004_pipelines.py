@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text, nullable=False),
         sa.Column("step", sa.BigInteger, nullable=False),
         sa.Column("output", sa.LargeBinary, nullable=False),
+        sa.Column("logged", sa.LargeBinary, nullable=False),
         sa.Column("wall_us", sa.BigInteger, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
     )
