@@ -14,6 +14,7 @@ from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput, NotFound, PermissionDenied
 from modelkeel.core.ids import uuid7
 from modelkeel.monitoring import leaves
+from modelkeel.monitoring.pacing import Pace
 from modelkeel.monitoring.service import Monitoring
 from modelkeel.runtime.recovery import recover
 from modelkeel.runtime.spool import Spool
@@ -116,6 +117,8 @@ async def test_labels_are_kept_corrected_and_sealed(keel: Keel):
     columns = {"prediction_ids": ids[:2], "labels": [0, "diverted"]}
     await monitoring.add_labels(principal, json.dumps(columns).encode())
     await monitoring.tick(eager=True)
+    await monitoring.add_labels(principal, json.dumps({"prediction_ids": [ids[2][:-2]], "labels": [7]}).encode())
+    assert (await monitoring.prediction(principal, ids[2])).label == 7
     corrected = await monitoring.prediction(principal, ids[0])
     assert corrected.label == 0
     assert [known.label for known in corrected.labels] == [1, 0]
@@ -131,8 +134,8 @@ async def test_labels_are_kept_corrected_and_sealed(keel: Keel):
         b"",
         b"{}",
         b'[{"prediction_id": "nothing", "label": 1}]',
-        b'{"prediction_ids": ["a.0"], "labels": []}',
-        b'{"prediction_ids": ["a.0"], "labels": [1], "event_times": ["yesterday"]}',
+        b'{"prediction_ids": ["019a2f0c-7d1e-7c2a-9d37-1f4f5f0f3a11.0"], "labels": []}',
+        b'{"prediction_ids": ["019a2f0c-7d1e-7c2a-9d37-1f4f5f0f3a11.0"], "labels": [1], "event_times": ["yesterday"]}',
     ],
 )
 async def test_malformed_labels_are_refused(keel: Keel, body: bytes):
@@ -161,3 +164,22 @@ async def test_collecting_keeps_up(keel: Keel):
     while await monitoring.tick(eager=True):
         pass
     assert asyncio.get_running_loop().time() - began < 4
+
+
+async def test_a_fresh_prediction_is_found_while_few_rows_still_wait(keel: Keel):
+    monitoring, _ = await open_monitoring(keel)
+    spool = Spool(spool_of(keel), "w1")
+    ids = write_rows(spool, stream(), make_rows(np.random.default_rng(7), 3, START))
+    spool.close()
+    assert not await monitoring.tick()
+    assert (await monitoring.prediction(await owner(keel), ids[1][:-2])).id == ids[1]
+
+
+def test_patience_grows_with_a_trickle_and_ends_with_a_flood():
+    pace = Pace(1.0, 5.0, 500)
+    assert pace.seconds == 1.0
+    seen = []
+    for amount in (10, 10, 10, 10, 1_000, 10):
+        pace.passed(amount)
+        seen.append(pace.seconds)
+    assert seen == [2.0, 4.0, 5.0, 5.0, 1.0, 2.0]

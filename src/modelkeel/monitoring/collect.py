@@ -22,6 +22,7 @@ from modelkeel.core.ids import uuid7
 from modelkeel.ledger.service import SYSTEM, Ledger
 from modelkeel.monitoring import segments
 from modelkeel.monitoring.models import TRAFFIC_BUCKET_MS
+from modelkeel.monitoring.pacing import Pace
 from modelkeel.monitoring.ports import EndpointDirectory, Place
 from modelkeel.monitoring.segments import Sealed
 from modelkeel.monitoring.store import log as store
@@ -34,7 +35,8 @@ from modelkeel.wire.spool import Gap, read_blocks
 
 PASS_BYTES = 32 << 20
 EAGER_BYTES = 256 << 10
-PATIENCE_SECONDS = 1.0
+PATIENCE = (1.0, 5.0)
+ENOUGH_ROWS = 500
 _logger = logging.getLogger(__name__)
 
 
@@ -70,6 +72,8 @@ class Collector:
         self._ledger = ledger
         self._directory = directory
         self._unknown: set[Path] = set()
+        self._pace = Pace(*PATIENCE, ENOUGH_ROWS)
+        self._lock = asyncio.Lock()
 
     async def collect(self, *, eager: bool = False) -> int:
         """One pass over the closed spool files.
@@ -80,6 +84,13 @@ class Collector:
         Returns:
             How many rows were stored.
         """
+        async with self._lock:
+            rows = await self._collect(eager=eager)
+        if rows and not eager:
+            self._pace.passed(rows)
+        return rows
+
+    async def _collect(self, *, eager: bool) -> int:
         paths = await asyncio.to_thread(self._ready, eager=eager)
         if not paths:
             return 0
@@ -88,7 +99,7 @@ class Collector:
         repeated = [path for path, file in zip(taken.paths, taken.files, strict=True) if file in known]
         if repeated:
             await asyncio.to_thread(_delete, repeated)
-            return 0 if len(repeated) == len(taken.paths) else await self.collect(eager=True)
+            return 0 if len(repeated) == len(taken.paths) else await self._collect(eager=True)
         places = await self._directory.places(taken.frames)
         if strangers := set(taken.frames) - set(places):
             return await self._set_aside(taken, strangers)
@@ -108,7 +119,7 @@ class Collector:
                 stat = path.stat()
                 found.append((stat.st_mtime, path, stat.st_size))
         total = sum(size for _, _, size in found)
-        if not found or not (eager or total >= EAGER_BYTES or time.time() - min(found)[0] >= PATIENCE_SECONDS):
+        if not found or not (eager or total >= EAGER_BYTES or time.time() - min(found)[0] >= self._pace.seconds):
             return []
         chosen: list[Path] = []
         held = 0
@@ -124,7 +135,7 @@ class Collector:
         files = {path for path, endpoints in taken.endpoints.items() if endpoints & strangers}
         _logger.error("rows of unknown endpoints %s stay in the spool: %s", sorted(strangers), sorted(files))
         self._unknown |= files
-        return await self.collect(eager=True)
+        return await self._collect(eager=True)
 
     def _store(
         self,

@@ -5,6 +5,7 @@ Corrections are later rows for the same prediction; nothing is overwritten.
 """
 
 import asyncio
+import re
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from modelkeel.core.ids import uuid7
 from modelkeel.ledger.service import SYSTEM, Ledger
 from modelkeel.monitoring.leaves import root_of, salted
 from modelkeel.monitoring.models import KnownLabel, Label, LabelColumns, LabelReceipt, Value
+from modelkeel.monitoring.pacing import Pace
 from modelkeel.monitoring.segments import parquet, read
 from modelkeel.monitoring.store import log as store
 from modelkeel.storage.blobs import BlobRef, BlobStore
@@ -27,10 +29,13 @@ from modelkeel.storage.transaction import Tx
 
 MOST = 200_000
 EAGER_ROWS = 1_000
-PATIENCE_MS = 1_000
+PATIENCE = (1.0, 5.0)
 SEAL_BATCHES = 2_000
 _decode = msgspec.json.Decoder(list[Label] | LabelColumns).decode
-_HINT = "A prediction id is `<request>.<row>`, as the prediction's answer gives it."
+_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.(\d{1,9}))?").fullmatch
+_HINT = (
+    "It is `<request>.<row>`; the answer gives the request, rows count from 0, and without a row the first is meant."
+)
 
 
 class _Batch(msgspec.Struct, frozen=True, array_like=True):
@@ -61,6 +66,7 @@ class Labels:
         self._blobs = blobs
         self._ledger = ledger
         self._authorizer = authorizer
+        self._pace = Pace(*PATIENCE, EAGER_ROWS)
 
     async def receive(self, principal: Principal, body: bytes) -> LabelReceipt:
         """Takes labels, as JSON: a list of `Label`, or one `LabelColumns`. They are durable on return.
@@ -83,14 +89,14 @@ class Labels:
         Args:
             eager: seal now; else few and young ones wait a little.
         """
-        waiting = await self._db.read(store.inbox_state)
-        return sum(
-            [
-                await self._seal(row.workspace)
-                for row in waiting
-                if eager or row.rows >= EAGER_ROWS or now_ms() - row.oldest >= PATIENCE_MS
-            ]
-        )
+        patience = 1000 * self._pace.seconds
+        sealed = 0
+        for row in await self._db.read(store.inbox_state):
+            if eager or row.rows >= EAGER_ROWS or now_ms() - row.oldest >= patience:
+                sealed += await self._seal(row.workspace)
+        if sealed:
+            self._pace.passed(sealed)
+        return sealed
 
     async def history(self, workspace: str, request: str, row: int) -> list[KnownLabel]:
         """Every label of a prediction, the latest last."""
@@ -161,11 +167,11 @@ def _parse(body: bytes) -> _Batch:
 def _ids(ids: list[str]) -> tuple[list[str], list[int]]:
     requests, rows = [], []
     for identity in ids:
-        request, _, row = identity.rpartition(".")
-        if not request or not row.isdecimal() or len(row) > 9:
+        found = _ID(identity)
+        if found is None:
             raise InvalidInput(f"{identity[:80]!r} is not a prediction id.", hint=_HINT)
-        requests.append(request)
-        rows.append(int(row))
+        requests.append(found[1])
+        rows.append(int(found[2] or 0))
     return requests, rows
 
 

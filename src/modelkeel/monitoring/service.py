@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelkeel.core.access import Authorizer, Permission, Principal
 from modelkeel.core.clock import now_ms, rfc3339
-from modelkeel.core.errors import Conflict
+from modelkeel.core.errors import Conflict, NotFound
 from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
 from modelkeel.monitoring.actions import Actions
@@ -97,6 +97,12 @@ class Monitoring:
             NotFound: no such prediction in the principal's workspace.
         """
         self._authorizer.require(principal, Permission.READ, what="predictions")
+        try:
+            return await self._predictions.find(principal.workspace, prediction_id)
+        except NotFound:
+            # It may be so new that it waits in the spool.
+            if not await self._collector.collect(eager=True):
+                raise
         return await self._predictions.find(principal.workspace, prediction_id)
 
     async def add_labels(self, principal: Principal, body: bytes) -> LabelReceipt:
