@@ -13,13 +13,14 @@ def main() -> None:
         app()
     except KeelError as error:
         from rich.console import Console
+        from rich.markup import escape
 
         console = Console(stderr=True)
-        console.print(f"[bold red]error[/] {error.message}", highlight=False)
+        console.print(f"[bold red]error[/] {escape(error.message)}", highlight=False)
         for reason in getattr(error, "reasons", ()):
-            console.print(f"  [red]·[/] {reason}", highlight=False)
+            console.print(f"  [red]·[/] {escape(reason)}", highlight=False)
         if error.hint:
-            console.print(f"[dim]{error.hint}[/]", highlight=False)
+            console.print(f"[dim]{escape(error.hint)}[/]", highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

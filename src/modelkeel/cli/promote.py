@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from modelkeel.cli.output import print_json
@@ -63,9 +64,9 @@ def show(promotion: dict[str, Any]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 1))
     for gate in promotion["gates"]:
         colour = COLOURS[gate["verdict"]]
-        table.add_row(f"  [{colour}]{gate['verdict']}[/]", gate["gate"], gate["sentence"])
+        table.add_row(f"  [{colour}]{gate['verdict']}[/]", escape(gate["gate"]), escape(gate["sentence"]))
     console.print(table)
     if promotion["status"] == "voided":
-        console.print(f"  {promotion['reasons'][0]}", highlight=False)
+        console.print(f"  {escape(promotion['reasons'][0])}", highlight=False)
     if promotion["status"] == "waiting_approval":
         console.print(f"  [dim]modelkeel approve {promotion['id']}[/]", highlight=False)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.tree import Tree
 
 from modelkeel.cli.costs import money
@@ -87,8 +88,8 @@ def _prediction(found: dict[str, Any]) -> Tree:
     tree = Tree(f"[bold]prediction {it['id']}[/]  answered {it['server_time']}, event {it['event_time']}")
     inputs = ", ".join(f"{name}={value}" for name, value in list(it["inputs"].items())[:6])
     outputs = ", ".join(f"{name}={value}" for name, value in it["outputs"].items())
-    tree.add(f"inputs {inputs} …")
-    tree.add(f"outputs {outputs}; label {it['label']}")
+    tree.add(escape(f"inputs {inputs} …"))
+    tree.add(escape(f"outputs {outputs}; label {it['label']}"))
     tree.add(f"sealed in segment {it['segment_digest'][:12]}, row {it['leaf']}  [dim]{_entries(it)}[/]")
     revision = found["revision"]
     branch = tree.add(
@@ -121,7 +122,7 @@ def _origin(tree: Tree, origin: dict[str, Any]) -> None:
         entries = " ".join(str(index) for index in promotion["entries"].values())
         gates = branch.add(f"@{promotion['alias']}: {promotion['status'].replace('_', ' ')}  [dim]{entries}[/]")
         for gate in promotion["gates"]:
-            gates.add(f"{gate['verdict']}  {gate['gate']}: {gate['sentence']}")
+            gates.add(escape(f"{gate['verdict']}  {gate['gate']}: {gate['sentence']}"))
     branch.add(f"approved by {', '.join(origin['approved_by']) or 'nobody: no gate wanted it'}")
     run = origin["run"]
     if run is None:
@@ -131,7 +132,7 @@ def _origin(tree: Tree, origin: dict[str, Any]) -> None:
     if run["metrics"]:
         made.add("metrics " + ", ".join(f"{k} {v:.4g}" for k, v in sorted(run["metrics"].items())[:6]))
     for dataset in run["datasets"]:
-        made.add(f"data set {dataset['name']} {dataset['digest']}")
+        made.add(escape(f"data set {dataset['name']} {dataset['digest']}"))
     if origin["pipeline"] is not None:
         _pipeline(made, origin["pipeline"])
     cost = origin["cost"]
@@ -150,7 +151,8 @@ def _pipeline(tree: Tree, it: dict[str, Any]) -> None:
     if environment is not None:
         lock = environment.get("lock") or "none"
         branch.add(f"environment Python {environment['python']}, {environment['packages']} packages, lock {lock[:12]}")
-    branch.add("params " + (", ".join(f"{k}={v}" for k, v in it["params"].items()) or "none") + f", seed {it['seed']}")
+    params = ", ".join(f"{k}={v}" for k, v in it["params"].items()) or "none"
+    branch.add(escape(f"params {params}, seed {it['seed']}"))
     for data in it["data"]:
         branch.add(f"data {data['name']} {(data['value'].get('digest') or '')[:12]}")
     branch.add("steps " + ", ".join(f"{s['name']} ({s['status']})" for s in it["steps"]))
