@@ -35,7 +35,7 @@ from modelkeel.wire.spool import Gap, read_blocks
 
 PASS_BYTES = 32 << 20
 EAGER_BYTES = 256 << 10
-PATIENCE = (1.0, 5.0)
+PATIENCE = (0.2, 5.0)
 ENOUGH_ROWS = 500
 _logger = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from modelkeel.storage.transaction import Tx
 
 MOST = 200_000
 EAGER_ROWS = 1_000
-PATIENCE = (1.0, 5.0)
+PATIENCE = (0.2, 5.0)
 SEAL_BATCHES = 2_000
 _decode = msgspec.json.Decoder(list[Label] | LabelColumns).decode
 _ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.(\d{1,9}))?").fullmatch

@@ -41,7 +41,7 @@ from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
 
-PAUSE_SECONDS = 0.3
+PAUSE_SECONDS = 0.2
 _logger = logging.getLogger(__name__)
 
 
