@@ -10,6 +10,9 @@ from modelkeel.app import Keel
 from modelkeel.core.clock import rfc3339
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.monitoring.config import DriftRule, MonitorConfig, QualityRule, Reaction
+from modelkeel.monitoring.fold import MOST_PARTS
+from modelkeel.monitoring.quality import estimates
+from modelkeel.monitoring.store import windows
 from tests.integration.monitoring_kit import DAY, START, Rig, make_rows, reference_of, rig, spool_of, stream
 
 WEEK = 7 * DAY
@@ -284,3 +287,23 @@ async def test_without_a_reference_rows_and_quality_are_still_shown(keel: Keel):
     assert (found.rows, found.drift, found.has_reference) == (1_000, [], False)
     assert found.judged.reference is None
     assert pl.read_parquet(io.BytesIO(reference_of(make_rows(rng, 5, START)))).height == 5
+
+
+async def test_many_small_label_batches_are_merged_and_say_the_same(keel: Keel):
+    made, rng = await watched(keel)
+    rows = make_rows(rng, 800, START)
+    ids = await made.log(rows, label=False)
+    await made.settle()
+    for at in range(0, 800, 20):
+        await made.label(ids[at : at + 20], 1 - rows.truth[at : at + 20])
+        await made.settle()
+        await made.label(ids[at : at + 20], rows.truth[at : at + 20])
+        await made.settle()
+    row = await keel.database.read(windows.monitors)
+    parts = await keel.database.read(lambda tx: windows.label_parts(tx, row[0].id, START))
+    assert len(parts) <= MOST_PARTS + 1
+    (window,) = await made.monitoring.windows(made.principal, "flights")
+    (found,) = window.revisions
+    assert found.labels == 800
+    expected = estimates(rows.truth.astype(float), rows.columns["score"])
+    assert found.quality["auc"].value == pytest.approx(expected["auc"].value, abs=1e-12)

@@ -104,11 +104,13 @@ class Folder:
         await self._db.write(lambda tx: _merge(tx, watched, gain, parts))
         return True
 
-    async def compact(self, watched: Watched, start: int) -> None:
+    async def compact(self, watched: Watched) -> None:
         """Merges the many label parts of a window into one a revision, the latest label of a row kept."""
+        for start in await self._db.read(lambda tx: windows.crowded(tx, watched.id, MOST_PARTS)):
+            await self._compact(watched, start)
+
+    async def _compact(self, watched: Watched, start: int) -> None:
         parts = await self._db.read(lambda tx: windows.label_parts(tx, watched.id, start))
-        if len({part.part for part in parts}) <= MOST_PARTS:
-            return
         whole = await asyncio.to_thread(labelled_rows, parts)
         last = max(part.part for part in parts)
         rows = [_part(key, last, frame) for key, frame in whole.items()]

@@ -196,6 +196,8 @@ class Monitoring:
                 folded = await self._folder.fold(watched)
                 busy |= folded
                 if not folded:
+                    if busy:
+                        await self._folder.compact(watched)
                     return await self._judge.judge(watched, eager=eager) or busy
         except Conflict:
             return True

@@ -141,6 +141,13 @@ def last_part(tx: Tx, identity: str, start: int) -> int:
     return int(tx.scalar(query) or 0)
 
 
+def crowded(tx: Tx, identity: str, most: int) -> list[int]:
+    """Starts of the windows whose labelled rows lie in more than `most` parts."""
+    parts = sa.func.count(sa.distinct(window_labels.c.part))
+    query = sa.select(window_labels.c.start).where(window_labels.c.monitor == identity)
+    return [row.start for row in tx.all(query.group_by(window_labels.c.start).having(parts > most))]
+
+
 def add_label_parts(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         tx.run(sa.insert(window_labels), rows)
