@@ -113,7 +113,7 @@ def _tell_quality(stage: Stage, season: Season, flights: pl.DataFrame, version: 
     stage.console.print(table)
     stage.say(
         f"mean weekly AUC: before {_number(found['before'])}, during {_number(found['during'])},"
-        f" after {_number(found['after'])}; the first model on the flights of 'after': {_number(found['never_retrained'])}"
+        f" after {_number(found['after'])}; the first model on those flights: {_number(found['never_retrained'])}"
     )
 
 
@@ -130,7 +130,7 @@ def _summary(stage: Stage) -> None:
         "AUC before, during, after": ", ".join(_number(facts["quality"][k]) for k in ("before", "during", "after")),
         "never retrained, same flights": _number(facts["quality"]["never_retrained"]),
         "reproduced": facts["reproduced"],
-        "ledger": f"{facts['ledger']['entries']} entries; tampering found at entry {facts['ledger']['tamper_found_at']}",
+        "ledger": f"{facts['ledger']['entries']} entries; tampering found at {facts['ledger']['tamper_found_at']}",
         "cost": f"{facts['cost']['total']:.4f} {facts['cost']['currency']}",
     }
     for name, value in rows.items():

@@ -57,7 +57,7 @@ def audit(stage: Stage) -> None:
     report = _verify(good)
     stage.say(f"[green]{report['verdict']}[/]: {report['entries']} entries, root {report['root'][:16]}…")
     shutil.copytree(good, bad)
-    shard = sorted((bad / "entries").iterdir())[0]
+    shard = min((bad / "entries").iterdir())
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
