@@ -1,0 +1,59 @@
+"""Other tools' servers for comparison, each in a virtual environment of its own under `bench/.venvs`."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+VENVS = Path(__file__).parent / ".venvs"
+
+
+def environment(name: str, *packages: str) -> Path:
+    """The Python of a virtual environment with some packages, made on first use."""
+    python = VENVS / name / "bin" / "python"
+    ready = VENVS / name / "ready"
+    if not ready.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENVS / name)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *packages], check=True)
+        ready.touch()
+    return python
+
+
+@contextmanager
+def mlflow_server() -> Iterator[str]:
+    """A stock MLflow server with its defaults: SQLite, local artifacts through its proxy; gives its address."""
+    python = environment("mlflow", "mlflow==3.17.2")
+    folder = Path(tempfile.mkdtemp(prefix="mlbench"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        str(folder / "files"),
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{url}/health", timeout=2).is_success:
+                    break
+            except httpx.HTTPError:
+                time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
