@@ -113,7 +113,7 @@ def artifacts(client: MlflowClient) -> None:
     mlflow.set_experiment("artifacts")
     Path("folder/deep").mkdir(parents=True)
     Path("folder/deep/a b.txt").write_text("hello")
-    Path("folder/big.bin").write_bytes(np.random.default_rng(0).bytes(9 << 20))
+    Path("folder/big.bin").write_bytes(np.random.default_rng(0).bytes(19 << 20))
     with mlflow.start_run() as run:
         mlflow.log_artifacts("folder", "kept")
         mlflow.log_dict({"a": 1}, "notes/x.json")
@@ -122,7 +122,7 @@ def artifacts(client: MlflowClient) -> None:
     run_id = run.info.run_id
     assert [f.path for f in client.list_artifacts(run_id)] == ["kept", "notes", "table.json"]
     listed = {f.path: (f.is_dir, f.file_size) for f in client.list_artifacts(run_id, "kept")}
-    assert listed == {"kept/deep": (True, None), "kept/big.bin": (False, 9 << 20)}
+    assert listed == {"kept/deep": (True, None), "kept/big.bin": (False, 19 << 20)}
     local = Path(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/kept", dst_path="back"))
     assert (local / "deep/a b.txt").read_text() == "hello"
     assert (local / "big.bin").read_bytes() == Path("folder/big.bin").read_bytes()

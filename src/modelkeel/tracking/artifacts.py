@@ -1,6 +1,9 @@
 """Use cases of artifacts: files of a run or a logged model, in the blob store, each put recorded."""
 
 from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
+
+from sqlalchemy import Row
 
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound
@@ -39,11 +42,14 @@ class Artifacts(Base):
         blob = await self._blobs.put(content)
 
         def work(tx: Tx) -> ArtifactFile:
-            self._writable(tx, principal, owner, at)
-            _no_clash(tx, owner, at)
+            row = self._writable(tx, principal, owner, at)
+            other = store.artifacts.clash(tx, owner, at)
+            if other is not None:
+                raise InvalidInput(f"'{at}' and '{other}' can't both be: a path is a file or a folder.")
             hold(tx, principal.workspace, [blob])
             if store.artifacts.put(tx, owner, at, blob):
-                self._touch(tx, principal, owner)
+                if owner.kind is OwnerKind.RUN:
+                    self._wrote(tx, row)
                 data = {"digest": blob.digest, "size": blob.size}
                 self._ledger.record(tx, principal, "artifact.logged", {str(owner.kind): owner.id}, data, {"path": at})
             return ArtifactFile(at, blob.digest, blob.size)
@@ -110,10 +116,11 @@ class Artifacts(Base):
         at = safe_path(prefix, empty=True)
 
         def work(tx: Tx) -> int:
-            self._writable(tx, principal, owner, at)
+            row = self._writable(tx, principal, owner, at)
             count = store.artifacts.delete(tx, owner, at)
             if count:
-                self._touch(tx, principal, owner)
+                if owner.kind is OwnerKind.RUN:
+                    self._wrote(tx, row)
                 subject = {str(owner.kind): owner.id}
                 self._ledger.record(tx, principal, "artifact.deleted", subject, {"files": count}, {"path": at})
             return count
@@ -143,36 +150,36 @@ class Artifacts(Base):
         at = safe_path(prefix, empty=True)
         return tree_of(_relative(await self.files(principal, owner, at), at))
 
-    def _owned(self, tx: Tx, principal: Principal, owner: ArtifactOwner) -> None:
-        if owner.kind is OwnerKind.RUN:
-            if store.runs.find(tx, principal.workspace, owner.id) is None:
-                raise NotFound(f"Run with id={owner.id} not found")
-        elif store.logged_models.get(tx, principal.workspace, owner.id) is None:
-            raise NotFound(f"Logged model with ID '{owner.id}' not found.")
+    def _owned(self, tx: Tx, principal: Principal, owner: ArtifactOwner) -> Row[Any]:
+        """The owner's row.
 
-    def _writable(self, tx: Tx, principal: Principal, owner: ArtifactOwner, path: str) -> None:
-        if owner.kind is OwnerKind.RUN:
-            self._writable_run(tx, principal, owner.id)
-        else:
-            model = store.logged_models.get(tx, principal.workspace, owner.id)
-            if model is None:
-                raise NotFound(f"Logged model with ID '{owner.id}' not found.")
-            require_active(model.lifecycle, "logged model", owner.id)
-            if model.status is ModelStatus.READY:
-                raise Conflict(
-                    f"The files of logged model {owner.id} can't change any more: it is ready.",
-                    hint="Log another model.",
-                )
+        Raises:
+            NotFound: no such owner in the workspace, or in the experiment named.
+        """
+        table = store.runs if owner.kind is OwnerKind.RUN else store.logged_models
+        found: Row[Any] | None = table.find(tx, principal.workspace, owner.id)
+        if found is None:
+            what = "Run with id=" if owner.kind is OwnerKind.RUN else "Logged model with ID "
+            raise NotFound(f"{what}{owner.id} not found")
+        if owner.experiment not in {"", found.experiment}:
+            raise NotFound(f"{owner.kind} {owner.id} does not belong to experiment {owner.experiment[:40]}.")
+        return found
+
+    def _writable(self, tx: Tx, principal: Principal, owner: ArtifactOwner, path: str) -> Row[Any]:
+        """The owner's row, if the path may be written."""
+        found = self._owned(tx, principal, owner)
+        require_active(found.lifecycle, owner.kind.replace("_", " "), owner.id)
+        if owner.kind is OwnerKind.MODEL and found.status == ModelStatus.READY:
+            raise Conflict(
+                f"The files of logged model {owner.id} can't change any more: it is ready.", hint="Log another model."
+            )
         for frozen in store.artifacts.frozen(tx, owner):
             if _overlap(path, frozen.prefix):
                 raise Conflict(
                     f"'{path or '/'}' can't change any more: a registered version points at it.",
                     hint="Log it under another path and register that as a new version.",
                 )
-
-    def _touch(self, tx: Tx, principal: Principal, owner: ArtifactOwner) -> None:
-        if owner.kind is OwnerKind.RUN:
-            self._wrote(tx, self._writable_run(tx, principal, owner.id))
+        return found
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -183,13 +190,3 @@ def _overlap(one: str, other: str) -> bool:
 def _relative(files: list[ArtifactFile], prefix: str) -> list[ArtifactFile]:
     cut = len(prefix) + 1 if prefix else 0
     return [ArtifactFile(f.path[cut:] or f.path.rpartition("/")[2], f.digest, f.size) for f in files]
-
-
-def _no_clash(tx: Tx, owner: ArtifactOwner, path: str) -> None:
-    """A path can't be a file and a folder at once."""
-    parts = path.split("/")
-    for end in range(1, len(parts)):
-        if store.artifacts.get(tx, owner, "/".join(parts[:end])) is not None:
-            raise InvalidInput(f"'{'/'.join(parts[:end])}' is a file, so '{path}' can't lie below it.")
-    if any(file.path != path for file in store.artifacts.under(tx, owner, path)):
-        raise InvalidInput(f"'{path}' is a folder.")

@@ -57,8 +57,7 @@ class Metrics(Runs):
         self._may_track(principal, "runs")
         params, tags = params or {}, tags or {}
         rules.check_batch(len(metrics), len(params), len(tags))
-        for at, metric in enumerate(metrics):
-            rules.check_metric(metric.key, metric.value, metric.timestamp, metric.step, f"metrics[{at}]")
+        rules.check_metrics(metrics)
         for at, (key, value) in enumerate(params.items()):
             rules.check_param(key, value, f"params[{at}]")
         for at, (key, value) in enumerate(tags.items()):

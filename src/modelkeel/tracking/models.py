@@ -205,11 +205,18 @@ class LoggedModel(msgspec.Struct, frozen=True):
         return f"mlflow-artifacts:/{self.experiment_id}/models/{self.id}/artifacts"
 
 
-class ArtifactOwner(msgspec.Struct, frozen=True):
-    """The run or logged model to which an artifact tree belongs."""
+class ArtifactOwner(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The run or logged model to which an artifact tree belongs.
+
+    Attributes:
+        kind: which of the two.
+        id: its id.
+        experiment: where an address says that it belongs; it is not found elsewhere. Empty: anywhere.
+    """
 
     kind: OwnerKind
     id: str
+    experiment: str = ""
 
     @classmethod
     def run(cls, identity: str) -> "ArtifactOwner":

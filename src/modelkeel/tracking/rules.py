@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import unquote
 
 from modelkeel.core.errors import InvalidInput
+from modelkeel.tracking.models import Metric
 
 KEY_LENGTH = 250
 PARAM_LENGTH = 6000
@@ -68,11 +69,21 @@ def check_name(name: str, path: str = "key") -> None:
         )
 
 
-def check_metric(key: str, value: float, timestamp: int, step: int, path: str = "") -> None:
-    """One point: its key, and 64-bit time and step."""
-    dot = f"{path}." if path else ""
-    check_name(key, f"{dot}name")
-    check_length("Metric name", key, KEY_LENGTH)
+def check_metrics(metrics: Sequence[Metric]) -> None:
+    """Every point of a batch; a key that repeats is judged once."""
+    judged: set[str] = set()
+    for at, metric in enumerate(metrics):
+        if metric.key not in judged:
+            check_name(metric.key, f"metrics[{at}].name")
+            check_length("Metric name", metric.key, KEY_LENGTH)
+            judged.add(metric.key)
+        if not (0 <= metric.timestamp < _INT64 and -_INT64 <= metric.step < _INT64):
+            check_clock(metric.key, metric.value, metric.timestamp, metric.step, f"metrics[{at}]")
+
+
+def check_clock(key: str, value: float, timestamp: int, step: int, path: str) -> None:
+    """A point's time and step have 64 bits, the time no sign."""
+    dot = f"{path}."
     if not 0 <= timestamp < _INT64:
         raise bad_value(
             f"{dot}timestamp",
@@ -153,11 +164,11 @@ def check_dataset(values: dict[str, str], tags: Sequence[tuple[str, str]]) -> No
 
 def stored_value(value: float) -> tuple[float, int]:
     """A metric's value as a database can hold and index it, and 1 if it is NaN (then 0 stands for it)."""
+    if -LARGEST <= value <= LARGEST:
+        return value, 0
     if math.isnan(value):
         return 0.0, 1
-    if math.isinf(value):
-        return math.copysign(LARGEST, value), 0
-    return value, 0
+    return math.copysign(LARGEST, value), 0
 
 
 def safe_path(text: str, *, empty: bool = False) -> str:

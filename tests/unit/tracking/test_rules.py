@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from modelkeel.core.errors import InvalidInput
 from modelkeel.tracking import rules
+from modelkeel.tracking.models import Metric
 
 
 @pytest.mark.parametrize("key", ["auc", "val/auc", "a b.c-d:e_f", "läuft"])
@@ -44,9 +45,9 @@ def test_lengths() -> None:
 
 @pytest.mark.parametrize(("timestamp", "step"), [(-1, 0), (2**63, 0), (0, 2**63), (0, -(2**63) - 1)])
 def test_times_and_steps_are_64_bits(timestamp: int, step: int) -> None:
-    rules.check_metric("m", 1.0, 0, -(2**63))
-    with pytest.raises(InvalidInput):
-        rules.check_metric("m", 1.0, timestamp, step)
+    rules.check_metrics([Metric("m", 1.0, 0, -(2**63)), Metric("m", 1.0, 2**63 - 1, 2**63 - 1)])
+    with pytest.raises(InvalidInput, match=r"metrics\[1\]"):
+        rules.check_metrics([Metric("m", 1.0, 0), Metric("m", 1.0, timestamp, step)])
 
 
 def test_values_that_a_database_can_hold() -> None:

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from modelkeel.core.access import Principal
-from modelkeel.core.errors import InvalidInput, NotFound
+from modelkeel.core.errors import InvalidInput
 from modelkeel.http.auth import current_principal
 from modelkeel.http.files import attachment
 from modelkeel.protocols.mlflow import answers
@@ -32,14 +32,12 @@ def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
 
     async def listing(principal: Principal, asked: m.Path) -> answers.ManyFiles:
         owner, folder = _owner(asked.path)
-        await _belongs(tracking, principal, owner, asked.path)
         return answers.files(await tracking.list_folder(principal, owner, folder), names_only=True)
 
-    @put(_AT, status_code=200, include_in_schema=False, opt={"writes": "record"})
+    @put(_AT, status_code=200, include_in_schema=False, request_max_body_size=None, opt={"writes": "record"})
     async def upload(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
         principal, address = current_principal(request), _address(request)
         owner, path = _owner(address)
-        await _belongs(tracking, principal, owner, address)
         await tracking.put_file(principal, owner, path, request.stream())
         return Response({}, media_type="application/json", status_code=200)
 
@@ -47,7 +45,6 @@ def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     async def download(request: Request[Any, Any, Any]) -> Stream:
         principal, address = current_principal(request), _address(request)
         owner, path = _owner(address)
-        await _belongs(tracking, principal, owner, address)
         file = await tracking.file(principal, owner, path)
         return attachment(path, file.size, tracking.stream(file))
 
@@ -55,7 +52,6 @@ def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     async def remove(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
         principal, address = current_principal(request), _address(request)
         owner, path = _owner(address)
-        await _belongs(tracking, principal, owner, address)
         await tracking.delete_files(principal, owner, path)
         return Response({}, media_type="application/json", status_code=200)
 
@@ -75,15 +71,6 @@ def _owner(address: str) -> tuple[ArtifactOwner, str]:
             f"Invalid path: {address[:200]!r}",
             hint="Artifacts live under EXPERIMENT/RUN/artifacts or EXPERIMENT/models/MODEL/artifacts.",
         )
-    model, run, path = match.group(2), match.group(3), match.group(4) or ""
-    return (ArtifactOwner.model(model) if model else ArtifactOwner.run(run)), path
-
-
-async def _belongs(tracking: Tracking, principal: Principal, owner: ArtifactOwner, address: str) -> None:
-    """The experiment named in the address must be the owner's own."""
-    if owner.kind is OwnerKind.RUN:
-        experiment = (await tracking.get_run(principal, owner.id)).experiment_id
-    else:
-        experiment = (await tracking.logged_model(principal, owner.id, deleted=True)).experiment_id
-    if address.partition("/")[0] != experiment:
-        raise NotFound(f"No such artifact: '{address[:200]}'")
+    experiment, model, run, path = match.groups()
+    kind = OwnerKind.MODEL if model else OwnerKind.RUN
+    return ArtifactOwner(kind, model or run, experiment), path or ""

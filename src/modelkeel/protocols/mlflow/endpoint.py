@@ -18,6 +18,7 @@ from modelkeel.tracking.rules import missing
 M = TypeVar("M", bound=msgspec.Struct)
 _ENCODER = msgspec.json.Encoder()
 _EMPTY = b"{}"
+LARGEST = 64 << 20
 
 
 class Nothing(msgspec.Struct):
@@ -32,7 +33,7 @@ def endpoint(
     *,
     writes: str = "",
     versions: Sequence[str] = ("2.0",),
-    largest: int = 64 << 20,
+    largest: int = LARGEST,
 ) -> HTTPRouteHandler:
     """A route under `/api/…` and `/ajax-api/…`.
 
@@ -67,6 +68,7 @@ def endpoint(
         http_method=method,  # type: ignore[arg-type]
         status_code=200,
         include_in_schema=False,
+        request_max_body_size=LARGEST,
         opt={"writes": writes} if writes else {},
     )(handle)
 

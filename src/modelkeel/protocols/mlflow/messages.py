@@ -4,7 +4,7 @@
 import msgspec
 
 from modelkeel.core.errors import InvalidInput
-from modelkeel.tracking.models import Lifecycle, RunStatus
+from modelkeel.tracking.models import Lifecycle, Metric, RunStatus
 
 
 class KeyValue(msgspec.Struct):
@@ -12,18 +12,6 @@ class KeyValue(msgspec.Struct):
 
     key: str = ""
     value: str = ""
-
-
-class WireMetric(msgspec.Struct):
-    """A metric point; `value` may be a number or `"NaN"`, `"Infinity"`, `"-Infinity"`."""
-
-    key: str = ""
-    value: float | None = None
-    timestamp: int | None = None
-    step: int = 0
-    model_id: str = ""
-    dataset_name: str = ""
-    dataset_digest: str = ""
 
 
 class ExperimentName(msgspec.Struct):
@@ -103,7 +91,9 @@ class RunKeyValue(RunId):
 
 
 class LogBatch(RunId):
-    metrics: list[WireMetric] = []
+    """Metrics are decoded as they are stored; a value may be a number or `"NaN"`, `"Infinity"`, `"-Infinity"`."""
+
+    metrics: list[Metric] = []
     params: list[KeyValue] = []
     tags: list[KeyValue] = []
 

@@ -160,7 +160,11 @@ def series_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
 
     async def log_metric(principal: Principal, asked: m.LogMetric) -> None:
         require(run_id=asked.id, key=asked.key)
-        await tracking.log_batch(principal, asked.id, [_metric(asked, "")])
+        if asked.value is None or asked.timestamp is None:
+            raise missing("value" if asked.value is None else "timestamp")
+        model, name, digest = asked.model_id or None, asked.dataset_name or None, asked.dataset_digest or None
+        point = Metric(asked.key, asked.value, asked.timestamp, asked.step, model, name, digest)
+        await tracking.log_batch(principal, asked.id, [point])
 
     async def log_param(principal: Principal, asked: m.RunKeyValue) -> None:
         require(run_id=asked.id, key=asked.key)
@@ -168,9 +172,8 @@ def series_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
 
     async def log_batch(principal: Principal, asked: m.LogBatch) -> None:
         require(run_id=asked.id)
-        metrics = [_metric(metric, f"metrics[{at}].") for at, metric in enumerate(asked.metrics)]
         check_unique_params(param.key for param in asked.params)
-        await tracking.log_batch(principal, asked.id, metrics, m.pairs(asked.params), m.pairs(asked.tags))
+        await tracking.log_batch(principal, asked.id, asked.metrics, m.pairs(asked.params), m.pairs(asked.tags))
 
     async def history(principal: Principal, asked: m.MetricHistory) -> answers.ManyMetrics:
         require(run_id=asked.id, metric_key=asked.metric_key)
@@ -193,22 +196,6 @@ def series_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         endpoint("GET", "/mlflow/metrics/get-history", m.MetricHistory, history),
         endpoint("GET", "/mlflow/artifacts/list", m.ListArtifacts, list_artifacts),
     ]
-
-
-def _metric(point: m.WireMetric | m.LogMetric, path: str) -> Metric:
-    if point.value is None:
-        raise missing(f"{path}value")
-    if point.timestamp is None:
-        raise missing(f"{path}timestamp")
-    return Metric(
-        point.key,
-        point.value,
-        point.timestamp,
-        point.step,
-        point.model_id or None,
-        point.dataset_name or None,
-        point.dataset_digest or None,
-    )
 
 
 def _dataset(item: m.WireDatasetInput) -> DatasetInput:

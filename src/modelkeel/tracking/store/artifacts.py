@@ -40,6 +40,16 @@ def under(tx: Tx, owner: ArtifactOwner, prefix: str) -> list[ArtifactFile]:
     return [ArtifactFile(row.path, row.digest, row.size) for row in rows]
 
 
+def clash(tx: Tx, owner: ArtifactOwner, path: str) -> str | None:
+    """A file that `path` would lie below, or that would lie below `path`."""
+    parts = path.split("/")
+    parents = ["/".join(parts[:end]) for end in range(1, len(parts))]
+    below = (artifact.c.path > f"{path}/") & (artifact.c.path < f"{path}0")
+    query = sa.select(artifact.c.path).where(artifact.c.owner == owner.id, artifact.c.path.in_(parents) | below)
+    found: str | None = tx.scalar(query.limit(1))
+    return found
+
+
 def delete(tx: Tx, owner: ArtifactOwner, prefix: str) -> int:
     """Removes the files at or below a path; returns how many."""
     return tx.run(sa.delete(artifact).where(artifact.c.owner == owner.id, _below(artifact.c.path, prefix)))

@@ -21,10 +21,15 @@ def add(tx: Tx, row: dict[str, Any]) -> None:
     tx.run(sa.insert(logged_model), {"lifecycle": Lifecycle.ACTIVE, "created": tx.now, "updated": tx.now, **row})
 
 
+def find(tx: Tx, workspace: str, identity: str) -> sa.Row[Any] | None:
+    """What a writer needs to know of a logged model."""
+    where = (logged_model.c.id == identity, logged_model.c.workspace == workspace)
+    return tx.one(sa.select(logged_model).where(*where))
+
+
 def get(tx: Tx, workspace: str, identity: str) -> LoggedModel | None:
     """A logged model by id, in any lifecycle."""
-    where = (logged_model.c.id == identity, logged_model.c.workspace == workspace)
-    row = tx.one(sa.select(logged_model).where(*where))
+    row = find(tx, workspace, identity)
     return None if row is None else load(tx, [row])[0]
 
 

@@ -16,7 +16,17 @@ from modelkeel.tracking.rules import stored_value
 from modelkeel.tracking.store.tables import logged_model_metric, metric_key, metric_latest, metric_point
 
 CACHED_KEYS = 100_000
-_POINT = ("run", "key", "step", "ts", "value", "is_nan")
+# Written out, because building these statements and their parameters anew takes longer than storing the rows.
+_COLUMNS = '(run, "key", step, ts, value, is_nan)'
+_ONCE = "ON CONFLICT DO NOTHING"
+_NEWER = """ON CONFLICT (run, "key") DO UPDATE
+SET step = excluded.step, ts = excluded.ts, value = excluded.value, is_nan = excluded.is_nan
+WHERE (excluded.step, excluded.ts, excluded.value) > (metric_latest.step, metric_latest.ts, metric_latest.value)"""
+_ARRAYS = "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::float8[], %s::smallint[])"
+_POINT = f"INSERT INTO metric_point {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?) {_ONCE}"  # noqa: S608 - constants only
+_LATEST = f"INSERT INTO metric_latest {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?) {_NEWER}"  # noqa: S608 - constants only
+_PG_POINT = f"INSERT INTO metric_point {_COLUMNS} {_ARRAYS} {_ONCE}"
+_PG_LATEST = f"INSERT INTO metric_latest {_COLUMNS} {_ARRAYS} {_NEWER}"
 _Point = tuple[int, int, int, int, float, int]
 
 
@@ -66,9 +76,7 @@ class Gathering:
     def add(self, tx: Tx, seq: int, workspace: str, metrics: Sequence[Metric]) -> None:
         """Gathers points of one run."""
         ids = self.key_ids(tx, workspace, {metric.key for metric in metrics})
-        for metric in metrics:
-            value, is_nan = stored_value(metric.value)
-            self.points.append((seq, ids[metric.key], metric.step, metric.timestamp, value, is_nan))
+        self.points += [(seq, ids[m.key], m.step, m.timestamp, *stored_value(m.value)) for m in metrics]
 
     def flush(self, tx: Tx) -> None:
         if not self.points:
@@ -79,17 +87,12 @@ class Gathering:
             best = latest.get(at)
             if best is None or point[2:5] > best[2:5]:
                 latest[at] = point
-        tx.upsert(metric_point, [dict(zip(_POINT, p, strict=True)) for p in self.points], keys=_POINT)
-        tx.upsert(
-            metric_latest,
-            [dict(zip(_POINT, p, strict=True)) for p in latest.values()],
-            keys=["run", "key"],
-            update=["step", "ts", "value", "is_nan"],
-            where=lambda new: (
-                sa.tuple_(new.step, new.ts, new.value)
-                > sa.tuple_(metric_latest.c.step, metric_latest.c.ts, metric_latest.c.value)
-            ),
-        )
+        if tx.conn.dialect.name == "postgresql":
+            for statement, points in ((_PG_POINT, self.points), (_PG_LATEST, list(latest.values()))):
+                tx.conn.exec_driver_sql(statement, tuple(list(column) for column in zip(*points, strict=True)))
+        else:
+            tx.conn.exec_driver_sql(_POINT, self.points)
+            tx.conn.exec_driver_sql(_LATEST, list(latest.values()))
 
     def committed(self) -> None:
         if len(self.cache.known) > CACHED_KEYS:
