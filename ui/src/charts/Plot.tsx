@@ -78,7 +78,7 @@ function optionsFor({ time, lines, bands = [], height = 220, logY, showY, range,
   return {
     width: Math.max(width, 200),
     height,
-    padding: [10, 12, 0, 0],
+    padding: [10, 22, 0, 0],
     scales: {
       x: { time: Boolean(time) },
       y: logY ? { distr: 3 } : range ? { range: (_self, low, high) => padded(low, high, range) } : {},

@@ -8,7 +8,7 @@ export function StepTable({ run }: { run: PipelineRun }) {
   const columns: Column<StepRun>[] = [
     { key: "name", label: "Step", title: true, show: (step) => <Link href={`/pipelines/${run.run_id}?step=${step.index}`}>{step.name}</Link> },
     { key: "status", label: "Status", show: (step) => <Status value={step.cached ? "cached" : step.status} /> },
-    { key: "why", label: "Why it ran", show: (step) => <span className="muted">{whyRan(step)}</span> },
+    { key: "why", label: "Why it ran", show: (step) => <span className="muted">{whyRan(step) || "–"}</span> },
     { key: "seconds", label: "Took", number: true, show: (step) => (step.cached ? "–" : seconds(step.seconds)) },
     { key: "saved", label: "Saved", number: true, show: (step) => (step.cached ? seconds(step.saved_seconds) : "–") },
     { key: "peak", label: "Peak memory", number: true, show: (step) => (step.peak_bytes ? bytes(step.peak_bytes) : "–") },

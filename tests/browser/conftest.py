@@ -1,0 +1,62 @@
+"""Debian's Chromium, driven by Playwright, on a real server with a small story."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from modelkeel.http.auth import COOKIE
+from tests.browser.story import Story, tell
+from tests.conftest import start_server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="package")
+def story() -> Iterator[Story]:
+    """The filled server."""
+    home = Path(tempfile.mkdtemp(prefix="mk"))
+    running = start_server(home)
+    try:
+        yield tell(running)
+    finally:
+        running.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """The browser; its absence is a failure with the remedy, not a silent skip."""
+    if CHROMIUM is None:
+        pytest.fail("The browser tests want Chromium: `apt-get install chromium` (as root, `make browser` does it).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def signed_in(
+    browser: Browser, story: Story, token: str | None = None, width: int = 1440, theme: str = "light"
+) -> BrowserContext:
+    """A browser window of somebody: the owner, unless a token names another; an empty token is nobody."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    secret = story.server.token if token is None else token
+    if secret:
+        context.add_cookies([{"name": COOKIE, "value": secret, "url": story.server.url}])
+    return context

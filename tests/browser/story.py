@@ -1,0 +1,195 @@
+"""A small true story on a real server: runs, a model with gates, an endpoint with traffic, labels, a pipeline run."""
+
+import json
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import mlflow
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from tests.conftest import Server
+
+WEEK = 7 * 86_400_000
+START = 1_357_516_800_000  # Monday, 7 January 2013
+COLUMNS = ["dep_delay", "wind_speed"]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the pages are about."""
+
+    server: Server
+    experiment: str
+    run: str
+    waiting: str
+    approver: str
+    prediction: str
+    pipeline: str
+
+    def pages(self) -> dict[str, str]:
+        """Every page: its address and its heading."""
+        return {
+            "/": "Home",
+            "/experiments": "Experiments",
+            f"/experiments/{self.experiment}": "delays",
+            f"/runs/{self.run}": "long run",
+            f"/runs/{self.run}?tab=charts": "long run",
+            f"/runs/{self.run}?tab=artifacts&folder=report&file=report/summary.md": "long run",
+            "/pipelines": "Pipelines",
+            f"/pipelines/{self.pipeline}": "delays",
+            f"/pipelines/{self.pipeline}?step=1": "delays",
+            "/models": "Models",
+            "/models/delays": "delays",
+            "/models/delays/1": "delays 1",
+            "/endpoints": "Endpoints",
+            "/endpoints/delays": "delays",
+            "/endpoints/delays?tab=watch": "delays",
+            "/endpoints/delays?tab=revisions": "delays",
+            "/alerts": "Alerts",
+            "/approvals": "Approvals",
+            f"/approvals/{self.waiting}": "delays 2 → @champion",
+            "/predictions": "Trace",
+            f"/predictions/{self.prediction}": "Prediction",
+            "/ledger": "Ledger",
+            "/ledger/1": "Entry 1",
+            "/costs": "Costs",
+        }
+
+
+def tell(server: Server) -> Story:
+    """Fills a fresh server through the `mlflow` client and the API."""
+    mlflow.set_tracking_uri(server.url)
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({name: draw.normal(size=600) for name in COLUMNS})
+    late = (frame["dep_delay"] * 2 + draw.normal(size=600) > 0).astype(int)
+    experiment = mlflow.set_experiment("delays").experiment_id
+    long_run = _long_run(experiment)
+    model = LogisticRegression().fit(frame, late)
+    for _ in range(2):
+        _register(model, frame, late)
+    approver = server.user("mara", "approver")
+    with server.client(server.token) as owner:
+        _ok(owner.put("/api/v1/policies/delays", json={"metrics": [{"metric": "auc", "min": 0.6}], "approvals": 1}))
+        first, waiting = [
+            _ok(owner.post("/api/v1/promotions", json={"model": "delays", "version": version, "alias": "champion"}))
+            for version in (1, 2)
+        ]
+        with server.client(approver) as mara:
+            _ok(mara.post(f"/api/v1/promotions/{first['id']}/approve", json={"reason": "the numbers hold"}))
+        prediction = _serve(owner, frame, late)
+        waiting = _ok(owner.post("/api/v1/promotions", json={"model": "delays", "version": 2, "alias": "champion"}))
+        pipeline = _pipeline(owner)
+    return Story(server, experiment, long_run, waiting["id"], approver, prediction, pipeline)
+
+
+def _ok(answer: httpx.Response) -> Any:
+    assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.text}"
+    return answer.json() if answer.content else None
+
+
+def _long_run(experiment: str) -> str:
+    client = mlflow.MlflowClient()
+    run = client.create_run(experiment, run_name="long run")
+    now = int(time.time() * 1000)
+    points = [mlflow.entities.Metric("loss", float(np.exp(-step / 500)), now, step) for step in range(2000)]
+    for at in range(0, len(points), 1000):
+        client.log_batch(
+            run.info.run_id, points[at : at + 1000], [mlflow.entities.Param("depth", "8")] if not at else []
+        )
+    client.log_text(run.info.run_id, "# Summary\nIt converged.\n", "report/summary.md")
+    client.set_terminated(run.info.run_id)
+    return str(run.info.run_id)
+
+
+def _register(model: LogisticRegression, frame: pd.DataFrame, late: pd.Series) -> None:
+    with mlflow.start_run(run_name="logistic"):
+        mlflow.log_metric("auc", 0.8)
+        data = mlflow.data.from_pandas(frame.assign(late=late), name="january", targets="late")
+        mlflow.log_input(data, context="training")
+        mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=mlflow.models.infer_signature(frame, model.predict_proba(frame)),
+            pyfunc_predict_fn="predict_proba",
+            input_example=frame.head(20),
+            registered_model_name="delays",
+            serialization_format="cloudpickle",
+        )
+
+
+def _serve(owner: httpx.Client, frame: pd.DataFrame, late: pd.Series) -> str:
+    _ok(owner.put("/api/v1/endpoints/delays", json={"model": "delays/1", "simulated": True}))
+    rules = {"drift": {"min_rows": 100}, "quality": {"min_labels": 100}}
+    _ok(owner.put("/api/v1/monitors/delays", json={"window": "7d", **rules}))
+    deadline = time.monotonic() + 60
+    while not (endpoint := _ok(owner.get("/api/v1/endpoints/delays")))["routes"]:
+        assert endpoint["rollout"]["state"] != "aborted", endpoint
+        assert time.monotonic() < deadline, endpoint
+        time.sleep(0.1)
+    ids: list[str] = []
+    times = [START + row * 3 * WEEK // len(frame) for row in range(len(frame))]
+    for at in range(0, len(frame), 100):
+        body = {
+            "dataframe_split": {"columns": COLUMNS, "data": frame.iloc[at : at + 100].to_numpy().tolist()},
+            "parameters": {"event_times": times[at : at + 100]},
+        }
+        said = _ok(httpx.post(f"{endpoint['url']}/invocations", json=body, timeout=30))["prediction_id"]
+        ids += [f"{said}.{row}" for row in range(100)]
+    while owner.get(f"/api/v1/predictions/{ids[-1]}").status_code != 200:
+        assert time.monotonic() < deadline, "the prediction log stayed empty"
+        time.sleep(0.1)
+    labels = {"prediction_ids": ids, "labels": late.tolist(), "event_times": [moment + WEEK for moment in times]}
+    _ok(owner.post("/api/v1/labels", json=labels))
+    return ids[0]
+
+
+def _pipeline(owner: httpx.Client) -> str:
+    start = {
+        "pipeline": "delays",
+        "project": "delays",
+        "target": "pipeline.py:flow",
+        "params": {"weeks": 8},
+        "seed": 7,
+        "paths": [],
+        "code": _digest("code"),
+        "experiment": "delays pipeline",
+        "environment": _digest("environment"),
+        "python": "3.11.7",
+    }
+    run = _ok(owner.post("/api/v1/pipelines/runs", json=start))["run_id"]
+    now = int(time.time() * 1000)
+    plan: list[tuple[str, dict[str, Any]]] = [
+        ("load", {}),
+        ("features", {"rows": _value("load", 0)}),
+        ("train", {"features": _value("features", 1), "rows": _value("load", 0)}),
+    ]
+    steps = [
+        {
+            "index": at,
+            "name": name,
+            "status": "finished",
+            "inputs": inputs,
+            "output": _value(name, None),
+            "started": now,
+            "wall_us": 400_000,
+            "cpu_us": 300_000,
+        }
+        for at, (name, inputs) in enumerate(plan)
+    ]
+    _ok(owner.post(f"/api/v1/pipelines/runs/{run}/steps", json={"steps": steps}))
+    _ok(owner.post(f"/api/v1/pipelines/runs/{run}/end", json={"status": "finished"}))
+    return str(run)
+
+
+def _value(text: str, step: int | None) -> dict[str, Any]:
+    inline = json.dumps(text)
+    return {"kind": "json", "digest": _digest(inline), "size": len(inline), "inline": inline, "step": step}
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
