@@ -35,7 +35,7 @@ def trace(stage: Stage, prediction: str) -> None:
         "run": origin["run"]["id"],
         "code": snapshot.get("digest"),
         "environment": environment.get("lock"),
-        "data": [one["digest"] for one in pipeline.get("data", [])],
+        "data": [one["value"]["digest"] for one in pipeline.get("data", [])],
         "approved_by": origin["approved_by"],
         "entries": found["prediction"]["entries"] + origin["version"]["entries"] + origin["run"]["entries"],
     }
