@@ -1,5 +1,37 @@
-"""Modelkeel: the whole life of a machine-learning model in one place."""
+"""Modelkeel: the whole life of a machine-learning model in one place.
+
+`import modelkeel as keel`, then `@keel.step`, `@keel.pipeline` and `keel.run`.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from modelkeel.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from modelkeel.sdk.api import Api
+    from modelkeel.sdk.authoring import data, pipeline, step
+    from modelkeel.sdk.launch import Result, run
+    from modelkeel.sdk.values import artifact
+
+_PLACES = {
+    "Api": "modelkeel.sdk.api",
+    "Result": "modelkeel.sdk.launch",
+    "artifact": "modelkeel.sdk.values",
+    "data": "modelkeel.sdk.authoring",
+    "pipeline": "modelkeel.sdk.authoring",
+    "run": "modelkeel.sdk.launch",
+    "step": "modelkeel.sdk.authoring",
+}
+
+__all__ = ["Api", "Result", "__version__", "artifact", "data", "pipeline", "run", "step"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name when it is first used, so that importing the package stays quick."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'modelkeel' has no attribute {name!r}")
+    import importlib
+
+    found = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found

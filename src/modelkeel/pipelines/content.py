@@ -24,10 +24,16 @@ class Content:
         self._blobs = blobs
         self._authorizer = authorizer
 
-    async def put(self, principal: Principal, content: AsyncIterable[bytes]) -> Blob:
-        """Stores content; the workspace holds it from then on."""
+    async def put(self, principal: Principal, content: AsyncIterable[bytes], *, repair: bool = False) -> Blob:
+        """Stores content; the workspace holds it from then on.
+
+        Args:
+            principal: who stores it.
+            content: in pieces.
+            repair: whether to write it again where what is stored under its name is damaged.
+        """
         self._authorizer.require(principal, Permission.TRACK, what="blobs")
-        ref = await self._blobs.put(content)
+        ref = await self._blobs.put(content, repair=repair)
         await self._db.write(lambda tx: hold(tx, principal.workspace, [ref]))
         return Blob(ref.digest, ref.size)
 

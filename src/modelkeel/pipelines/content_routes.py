@@ -15,8 +15,8 @@ def router(content: Content) -> Router:
     """`/api/v1/blobs`."""
 
     @put("/", summary="Store content", opt={"writes": "nothing"}, request_max_body_size=None)
-    async def put_blob(principal: Principal, request: Request[Any, Any, Any]) -> Blob:
-        return await content.put(principal, request.stream())
+    async def put_blob(principal: Principal, request: Request[Any, Any, Any], repair: bool = False) -> Blob:
+        return await content.put(principal, request.stream(), repair=repair)
 
     @get("/{digest:str}", summary="Stored content", media_type="application/octet-stream")
     async def get_blob(principal: Principal, digest: str) -> Response[Any]:

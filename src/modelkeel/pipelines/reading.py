@@ -12,6 +12,7 @@ from modelkeel.wire.pipelines import (
     CachedStep,
     Capture,
     KeyParts,
+    Logged,
     MissReason,
     PipelineRun,
     RecordedReproduction,
@@ -23,6 +24,7 @@ from modelkeel.wire.pipelines import (
 
 _CAPTURE = msgspec.json.Decoder(Capture)
 _INPUTS = msgspec.json.Decoder(dict[str, Value])
+_LOGGED = msgspec.json.Decoder(Logged)
 _MISS = msgspec.json.Decoder(list[MissReason])
 _PARTS = msgspec.json.Decoder(KeyParts)
 _VALUE = msgspec.json.Decoder(Value)
@@ -128,7 +130,7 @@ def run_of(row: sa.Row[Any], step_rows: Sequence[sa.Row[Any]], names: Mapping[st
 
 def cached_of(row: sa.Row[Any]) -> CachedStep:
     """A cached step from its row."""
-    return CachedStep(row.key, row.run_id, row.step, _VALUE.decode(row.output), row.wall_us)
+    return CachedStep(row.key, row.run_id, row.step, _VALUE.decode(row.output), row.wall_us, _LOGGED.decode(row.logged))
 
 
 def reproduction_of(row: sa.Row[Any], names: Mapping[str, str]) -> RecordedReproduction:

@@ -366,6 +366,7 @@ class Pipelines:
                 "run_id": run.run_id,
                 "step": report.index,
                 "output": msgspec.json.encode(report.output),
+                "logged": msgspec.json.encode(report.logged),
                 "wall_us": report.wall_us,
             }
             store.publish(tx, row)

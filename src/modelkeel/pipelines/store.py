@@ -69,6 +69,7 @@ step_cache = sa.Table(
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("step", sa.BigInteger, nullable=False),
     sa.Column("output", sa.LargeBinary, nullable=False),
+    sa.Column("logged", sa.LargeBinary, nullable=False),
     sa.Column("wall_us", sa.BigInteger, nullable=False),
     sa.Column("created", sa.BigInteger, nullable=False),
 )
@@ -192,7 +193,7 @@ def publish(tx: Tx, row: Mapping[str, Any]) -> None:
         step_cache,
         {**row, "created": tx.now},
         keys=["workspace", "key"],
-        update=["run_id", "step", "output", "wall_us", "created"],
+        update=["run_id", "step", "output", "logged", "wall_us", "created"],
     )
 
 

@@ -113,9 +113,9 @@ class Api:
         """Deletes; answers and raises like `get`."""
         return self._call("DELETE", path, params, None, None)
 
-    def put_bytes(self, path: str, content: bytes | Iterable[bytes]) -> Any:
+    def put_bytes(self, path: str, content: bytes | Iterable[bytes], params: Query = None) -> Any:
         """Puts raw content, streamed where it is an iterable of pieces."""
-        return self._decode(self._send("PUT", path, content=content), None)
+        return self._decode(self._send("PUT", path, params=params, content=content), None)
 
     def post_bytes(self, path: str, body: Body = None) -> bytes:
         """The raw content that a POST answers with."""

@@ -65,13 +65,18 @@ class BlobStore:
         plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
         return cls(from_url(url, client_options={"allow_http": True}) if plain else from_url(url))
 
-    async def put(self, content: bytes | AsyncIterable[bytes]) -> BlobRef:
-        """Stores content; durable on return. Content that is there already is not written again."""
+    async def put(self, content: bytes | AsyncIterable[bytes], *, repair: bool = False) -> BlobRef:
+        """Stores content; durable on return. Content that is there already is not written again.
+
+        Args:
+            content: whole or in pieces.
+            repair: whether to write it even so, because what is there is damaged.
+        """
         whole = hashlib.sha256()
         chunks: list[BlobRef] = []
         async for chunk in _rechunk(content):
             whole.update(chunk)
-            chunks.append(await self._put_chunk(chunk))
+            chunks.append(await self._put_chunk(chunk, repair=repair))
         digest, size = whole.hexdigest(), sum(chunk.size for chunk in chunks)
         if len(chunks) > 1:
             await self._write(_key("lists", digest), msgspec.json.encode(_ChunkList(size, chunks)))
@@ -124,12 +129,12 @@ class BlobStore:
             raise NotFound(f"There is no blob {digest}.") from None
         return msgspec.json.decode(bytes(await found.bytes_async()), type=_ChunkList)
 
-    async def _put_chunk(self, chunk: bytes) -> BlobRef:
+    async def _put_chunk(self, chunk: bytes, *, repair: bool) -> BlobRef:
         digest = sha256(chunk)
         key = _key("chunks", digest)
         try:
             meta = await obstore.head_async(self._store, key)
-            present = meta["size"] == len(chunk)
+            present = meta["size"] == len(chunk) and not repair
         except FileNotFoundError:
             present = False
         if not present:

@@ -60,6 +60,13 @@ class KeyParts(msgspec.Struct, frozen=True):
     seed: int
 
 
+class Logged(msgspec.Struct, frozen=True):
+    """What a step logged to its MLflow run: a run that takes the step's result from the cache gets it too."""
+
+    params: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+
+
 class CachedStep(msgspec.Struct, frozen=True):
     """A step that somebody in the workspace has paid for already.
 
@@ -69,6 +76,7 @@ class CachedStep(msgspec.Struct, frozen=True):
         step: index of the step in that run.
         output: its result.
         wall_us: microseconds that it took.
+        logged: what it logged.
     """
 
     key: str
@@ -76,6 +84,7 @@ class CachedStep(msgspec.Struct, frozen=True):
     step: int
     output: Value
     wall_us: int
+    logged: Logged = msgspec.field(default_factory=Logged)  # hashable defaults only: the OpenAPI writer hashes them
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -225,6 +234,7 @@ class StepReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         paid_step: index of the step in that run.
         saved_us: microseconds that the cached result took then.
         error: the last line of a failure.
+        logged: what it logged.
     """
 
     index: int
@@ -242,6 +252,7 @@ class StepReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paid_step: int | None = None
     saved_us: int = 0
     error: str = ""
+    logged: Logged = msgspec.field(default_factory=Logged)  # hashable defaults only: the OpenAPI writer hashes them
 
 
 class Reports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

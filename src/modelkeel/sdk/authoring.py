@@ -1,0 +1,158 @@
+"""`@keel.step` and `@keel.pipeline`: plain typed functions that also know how to be run, cached and recorded."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+
+import msgspec
+
+from modelkeel.core.errors import InvalidInput
+from modelkeel.sdk.running.run import current
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Step(Generic[P, R]):
+    """A function that is a step of pipelines. Called outside a run, it is the plain function.
+
+    Attributes:
+        name: the function's name.
+        function: the plain function.
+        signature: of the function.
+        cache: whether its result may come from the cache and goes into it.
+        data: files and folders from outside that it reads, relative to the project's folder.
+    """
+
+    def __init__(self, function: Callable[P, R], *, cache: bool, data: Iterable[str | Path]) -> None:
+        functools.update_wrapper(self, function)
+        self.name = function.__name__
+        self.function = function
+        self.signature = inspect.signature(function)
+        self.cache = cache
+        self.data = tuple(str(path) for path in data)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        run = current()
+        if run is None or run.inside:
+            return self.function(*args, **kwargs)
+        result: R = run.call(self, args, kwargs)
+        return result
+
+
+class Pipeline(Generic[P, R]):
+    """A function that calls steps. Called by itself, it is the plain function; `keel.run` runs it for the record.
+
+    Attributes:
+        name: of the pipeline.
+        function: the plain function.
+        signature: of the function.
+    """
+
+    def __init__(self, function: Callable[P, R], name: str | None) -> None:
+        functools.update_wrapper(self, function)
+        self.name = name or function.__name__
+        self.function = function
+        self.signature = inspect.signature(function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def params(self, given: dict[str, Any]) -> dict[str, Any]:
+        """All parameters, checked against the annotations; texts are read as what is annotated.
+
+        Raises:
+            InvalidInput: one is unknown, missing or of another type; the message names it.
+        """
+        known = self.signature.parameters
+        strange = sorted(given.keys() - known.keys())
+        if strange:
+            names = ", ".join(known) or "none"
+            raise InvalidInput(f"{self.name} has no parameter {strange[0]!r}.", hint=f"It has {names}.")
+        hints = _hints(self.function)
+        found = {}
+        for name, parameter in known.items():
+            if name in given:
+                found[name] = _read(self.name, name, given[name], hints.get(name))
+            elif parameter.default is inspect.Parameter.empty:
+                raise InvalidInput(f"{self.name} wants a value for {name!r}.", hint=f"Give it with -p {name}=VALUE.")
+            else:
+                found[name] = parameter.default
+        return found
+
+
+@overload
+def step(function: Callable[P, R], /) -> Step[P, R]: ...
+@overload
+def step(*, cache: bool = True, data: Iterable[str | Path] = ()) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(function: Callable[..., Any] | None = None, /, *, cache: bool = True, data: Iterable[str | Path] = ()) -> Any:
+    """Makes a function a step.
+
+    Args:
+        function: when used without arguments.
+        cache: whether its result may come from the cache and goes into it.
+        data: files and folders from outside that it reads, relative to the project's folder: their content is part
+            of the cache key, and is stored with the run.
+    """
+    if function is not None:
+        return Step(function, cache=cache, data=data)
+    return lambda function: Step(function, cache=cache, data=data)
+
+
+@overload
+def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
+@overload
+def pipeline(*, name: str) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+def pipeline(function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
+    """Makes a function a pipeline.
+
+    Args:
+        function: when used without arguments.
+        name: of the pipeline; the function's name by default.
+    """
+    if function is not None:
+        return Pipeline(function, name)
+    return lambda function: Pipeline(function, name)
+
+
+def data(source: Any, *, name: str | None = None) -> Any:
+    """Declares data from outside that a pipeline reads, and gives it back.
+
+    Its content is known by digest, and stored, so that a rerun has the same. Outside a run nothing happens.
+
+    Args:
+        source: a path (a text is one), bytes, a table or an array.
+        name: under which it is known; a path's own text by default.
+
+    Raises:
+        InvalidInput: no name is given for something that is no path.
+    """
+    if name is None and not isinstance(source, str | Path):
+        raise InvalidInput("Data that is no path needs a name.", hint="Write keel.data(table, name='…').")
+    run = current()
+    if run is not None:
+        return run.declare(name or str(source), source)
+    return Path(source) if isinstance(source, str) else source
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function)
+    except (NameError, TypeError):
+        return {}
+
+
+def _read(pipeline_name: str, name: str, value: Any, hint: Any) -> Any:
+    if hint is None or hint is Any:
+        return value
+    if hint is bool and isinstance(value, str) and value.lower() in {"yes", "no", "on", "off"}:
+        return value.lower() in {"yes", "on"}
+    try:
+        return msgspec.convert(value, hint, strict=not isinstance(value, str))
+    except msgspec.ValidationError as error:
+        shown = getattr(hint, "__name__", str(hint))
+        raise InvalidInput(f"{pipeline_name} wants {shown} for {name!r}, not {value!r}.", hint=str(error)) from error
+    except TypeError:
+        return value  # an annotation that says nothing of plain values

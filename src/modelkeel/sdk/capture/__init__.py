@@ -1,0 +1,1 @@
+"""What stood behind a run: the project's files, the environment, the machine."""

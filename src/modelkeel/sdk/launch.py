@@ -1,0 +1,206 @@
+"""`keel.run`: runs a pipeline in this process, for the record."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelkeel.core.errors import InvalidInput, KeelError
+from modelkeel.core.hashing import digest_of
+from modelkeel.sdk.api import Api
+from modelkeel.sdk.authoring import Pipeline
+from modelkeel.sdk.capture import environment
+from modelkeel.sdk.code import reached_code
+from modelkeel.sdk.project import project_root, search_paths
+from modelkeel.sdk.running import seeds
+from modelkeel.sdk.running.capturing import Capturing
+from modelkeel.sdk.running.imports import ImportWatch
+from modelkeel.sdk.running.lazy import unwrap
+from modelkeel.sdk.running.recorder import Recorder, patiently
+from modelkeel.sdk.running.run import Listener, RunContext, current, running
+from modelkeel.sdk.running.tracked import TrackedRun
+from modelkeel.wire.pipelines import EndRun, Started, StartRun, Value
+
+RUNS = "/api/v1/pipelines/runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a run.
+
+    Attributes:
+        run_id: of the pipeline run and its MLflow run.
+        output: what the pipeline returned.
+        steps: how many steps there were.
+        cached_steps: how many of them came from the cache.
+        saved_seconds: what those took when they ran.
+        seconds: from start to end.
+        url: where the run is shown.
+    """
+
+    run_id: str
+    output: Any
+    steps: int
+    cached_steps: int
+    saved_seconds: float
+    seconds: float
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """What a started process is told beyond the pipeline and its params.
+
+    Attributes:
+        run_id: a run that the server made already.
+        reproduces: the run that is rerun.
+        root: the folder of the unpacked snapshot.
+        data: declared data of the run that is rerun.
+    """
+
+    root: Path
+    run_id: str | None = None
+    reproduces: str | None = None
+    data: Mapping[str, Value] | None = None
+
+
+def run(
+    pipeline: Pipeline[..., Any],
+    params: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    cache: bool = True,
+    experiment: str | None = None,
+    api: Api | None = None,
+    listener: Listener | None = None,
+    rerun: Rerun | None = None,
+) -> Result:
+    """Runs a pipeline: steps from the cache where nothing they depend on changed, everything recorded.
+
+    Args:
+        pipeline: a function decorated with `@keel.pipeline`.
+        params: its arguments by name; texts are read as what is annotated.
+        seed: of Python's, numpy's and torch's generators; each step draws from its own.
+        cache: whether steps may be taken from the cache.
+        experiment: name of the MLflow experiment; MLFLOW_EXPERIMENT_NAME, or the pipeline's name.
+        api: the server; the environment's by default.
+        listener: told of each step's start and end.
+        rerun: for processes that Modelkeel starts itself.
+
+    Raises:
+        InvalidInput: a parameter does not fit, or a pipeline runs already.
+        Unavailable: no server answers.
+    """
+    if not isinstance(pipeline, Pipeline):
+        raise InvalidInput(f"{pipeline!r} is no pipeline.", hint="Decorate the function with @keel.pipeline.")
+    if current() is not None:
+        raise InvalidInput("A pipeline runs already.", hint="Inside a pipeline, call another one as a function.")
+    given = pipeline.params(dict(params or {}))
+    server = api or Api.from_environment()
+    began = time.perf_counter()
+    source = _source_of(pipeline)
+    root = rerun.root if rerun is not None else project_root(source or Path.cwd())
+    wanted = StartRun(
+        pipeline=pipeline.name,
+        project=root.name,
+        target=f"{source.relative_to(root).as_posix()}:{pipeline.function.__name__}" if source else "",
+        params=given,
+        seed=seed,
+        paths=search_paths(root),
+        code=digest_of(reached_code(pipeline.function, root)),
+        experiment=experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or pipeline.name,
+        environment=environment.environment_digest(),
+        python=environment.python_version(),
+        run_id=rerun.run_id if rerun else None,
+        reproduces=rerun.reproduces if rerun else None,
+        cache=cache,
+    )
+    started = patiently(lambda: server.post(RUNS, wanted, type=Started))
+    context = RunContext(
+        api=server,
+        run_id=started.run_id,
+        root=root,
+        seed=seed,
+        cache=cache,
+        known={found.key: found for found in started.known},
+        tracked=TrackedRun(server, started.run_id),
+        recorder=Recorder(server, started.run_id),
+        listeners=[listener] if listener else [],
+        restored=(rerun and rerun.data) or {},
+    )
+    capturing = Capturing(root, notebook=source is None)
+    try:
+        output = _go(context, pipeline, given, capturing)
+    finally:
+        capturing.close()
+        context.close()
+    cached = [report for report in context.reports.values() if report.status == "cached"]
+    return Result(
+        run_id=started.run_id,
+        output=output,
+        steps=len(context.reports),
+        cached_steps=len(cached),
+        saved_seconds=sum(report.saved_us for report in cached) / 1e6,
+        seconds=time.perf_counter() - began,
+        url=f"{server.url}/pipelines/{started.run_id}",
+    )
+
+
+def _go(context: RunContext, pipeline: Pipeline[..., Any], params: dict[str, Any], capturing: Capturing) -> Any:
+    """Runs the function and ends the run as it ended."""
+    tracked = context.tracked
+    watch = ImportWatch(
+        {
+            "mlflow": tracked.attach,
+            **{name: _seeder(name, context) for name in ("numpy", "torch")},
+        }
+    )
+    status, error = "finished", ""
+    try:
+        tracked.point()
+        watch.start()
+        context.sow("")
+        with running(context):
+            output = unwrap(pipeline.function(**params))
+        context.recorder.flush()
+        return output
+    except BaseException as failure:
+        status = "killed" if isinstance(failure, KeyboardInterrupt) else "failed"
+        error = f"{type(failure).__name__}: {failure}"[:1000]
+        raise
+    finally:
+        watch.stop()
+        _end(context, capturing, status, error)
+
+
+def _end(context: RunContext, capturing: Capturing, status: str, error: str) -> None:
+    """Hands in the capture and ends the run; after a failure that failure is what the caller hears of."""
+    try:
+        if status == "finished":
+            capturing.hand_in(context.api, context.run_id, list(context.data.values()))
+        else:
+            context.recorder.flush()
+    except KeelError as failure:
+        if status == "finished":
+            context.tracked.detach("FAILED")
+            context.api.post(f"{RUNS}/{context.run_id}/end", EndRun("failed", failure.message))
+            raise
+    ended = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}[status]
+    context.tracked.detach(ended)
+    try:
+        patiently(lambda: context.api.post(f"{RUNS}/{context.run_id}/end", EndRun(status, error)))
+    except KeelError:
+        if status == "finished":
+            raise
+
+
+def _seeder(library: str, context: RunContext) -> Callable[[], None]:
+    return lambda: seeds.seed_library(library, context.seed_now)
+
+
+def _source_of(pipeline: Pipeline[..., Any]) -> Path | None:
+    """The file that defines a pipeline; None for one typed into a notebook or a prompt."""
+    path = Path(pipeline.function.__code__.co_filename)
+    return path.resolve() if path.suffix == ".py" and path.is_file() else None

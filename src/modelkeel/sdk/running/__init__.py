@@ -1,0 +1,1 @@
+"""How a pipeline runs in this process: steps, their cache, what is recorded of them."""

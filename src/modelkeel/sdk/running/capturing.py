@@ -1,0 +1,68 @@
+"""Captures what stands behind a run while its steps run, and hands it in at the end."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from modelkeel.core.errors import Unavailable
+from modelkeel.sdk.api import Api
+from modelkeel.sdk.capture import environment, machine, snapshot
+from modelkeel.sdk.capture.environment import Locked
+from modelkeel.sdk.running.recorder import patiently, store_content
+from modelkeel.sdk.values import Content
+from modelkeel.wire.pipelines import Capture, DataInput, Environment
+
+
+class Capturing:
+    """Two captures in the background: the project's files and the environment.
+
+    Args:
+        root: the project's folder.
+        notebook: whether the pipeline has no file, so that there is nothing to take a snapshot of.
+    """
+
+    def __init__(self, root: Path, *, notebook: bool) -> None:
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="keel-capture")
+        self._snapshot = None if notebook else self._pool.submit(snapshot.capture, root)
+        self._environment: Future[Locked] = self._pool.submit(environment.lock, root)
+
+    def hand_in(self, api: Api, run_id: str, data: list[DataInput]) -> None:
+        """Stores what the server lacks, and says what stood behind the run.
+
+        Raises:
+            KeelError: the server refused it.
+        """
+        content: dict[str, Content] = {}
+        taken = None
+        if self._snapshot is not None:
+            found = self._snapshot.result()
+            taken = found.snapshot
+            if found.diff and taken.diff:
+                content[taken.diff] = found.diff
+            held = patiently(lambda: api.post("/api/v1/blobs/held", {"digests": [found.snapshot.digest]}))
+            if not held["digests"]:
+                content[taken.digest] = found.content()
+        described = self._locked(content)
+        store_content(api, content)
+        body = Capture(taken, described, machine.machine(), data)
+        patiently(lambda: api.put(f"/api/v1/pipelines/runs/{run_id}/capture", body))
+
+    def close(self) -> None:
+        """Ends the background work."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _locked(self, content: dict[str, Content]) -> Environment:
+        try:
+            locked = self._environment.result()
+        except Unavailable as error:
+            names = [package.name for package in environment.installed()]
+            return Environment(
+                environment.environment_digest(),
+                environment.python_version(),
+                error.message[:200],
+                len(names),
+                unlocked=names,
+            )
+        content |= locked.wheels
+        if locked.environment.lock is not None:
+            content[locked.environment.lock] = locked.lock
+        return locked.environment
