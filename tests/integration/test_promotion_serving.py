@@ -106,3 +106,20 @@ async def test_a_trace_of_a_version_names_its_uses_and_its_approver(keel: Keel):
     kinds = {e.index: e.type for e in await keel.ledger.entries(who.olga, limit=1000)}
     assert [kinds[i] for i in found.origin.version.entries] == ["version.created"]
     assert kinds[found.origin.promotions[0].entries["committed"]] == "promotion.committed"
+
+
+async def test_what_was_approved_during_another_rollout_follows_when_that_fails(keel: Keel):
+    who = await served(keel)
+    third = await version(keel, who.ann, auc=0.9)
+    for number in (2, third):
+        asked = await keel.governance.promote(who.olga, MODEL, number, "champion")
+        await keel.governance.approve(who.vera, asked.id)
+    rollout = (await keel.serving.endpoint(who.olga, MODEL)).rollout
+    assert rollout is not None
+    assert rollout.ticket != asked.id
+    await finish(keel, who.olga, RolloutState.ABORTED, "too slow")
+    await catch_up(keel)
+    await finish(keel, who.olga, RolloutState.COMPLETED)
+    assert await keel.registry.aliases(who.olga, MODEL) == {"champion": third}
+    statuses = {p.version: p.status for p in await keel.governance.promotions.all(who.olga)}
+    assert statuses == {1: "committed", 2: "voided", third: "committed"}

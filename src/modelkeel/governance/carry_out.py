@@ -23,6 +23,7 @@ from modelkeel.serving.service import Serving
 log = logging.getLogger(__name__)
 ACCOUNT = "governance"
 DECIDED = frozenset({"promotion.evaluated", "approval.given"})
+ENDED = frozenset({"rollout.completed", "rollout.aborted"})
 
 
 class CarryOut:
@@ -73,7 +74,7 @@ class CarryOut:
 
     def subscription(self) -> Subscription:
         """The ledger entries that move a promotion on."""
-        return Subscription("governance", DECIDED | {"pipeline.ended", "rollout.aborted"}, self.handle)
+        return Subscription("governance", DECIDED | ENDED | {"pipeline.ended"}, self.handle)
 
     async def handle(self, entry: Entry) -> None:
         """One entry; again, it changes nothing more."""
@@ -82,8 +83,8 @@ class CarryOut:
                 await self._decided(entry)
             elif entry.type == "pipeline.ended" and entry.data.get("status") == "finished":
                 await self._candidates(entry)
-            elif entry.type == "rollout.aborted":
-                await self._aborted(entry)
+            elif entry.type in ENDED:
+                await self._ended(entry)
         except KeelError as error:
             log.warning("governance: entry %d (%s): %s", entry.index, entry.type, error)
 
@@ -91,7 +92,13 @@ class CarryOut:
         actor = await self._actor(entry.workspace)
         found = await self._promotions.get(actor, entry.subject["promotion"])
         if found.automatic:
-            await self.carry_out(entry.workspace, found.id)
+            await self._try(entry, found.id)
+
+    async def _try(self, entry: Entry, promotion: str) -> None:
+        try:
+            await self.carry_out(entry.workspace, promotion)
+        except KeelError as error:  # it stays approved, or is void: the promotion itself says so
+            log.warning("governance: entry %d, promotion %s: %s", entry.index, promotion, error)
 
     async def _candidates(self, entry: Entry) -> None:
         """A run that the server started has ended: what it registered asks for its alias."""
@@ -107,13 +114,16 @@ class CarryOut:
             if policy is not None:
                 await self._promotions.request(actor, version.name, version.version, policy.policy.alias)
 
-    async def _aborted(self, entry: Entry) -> None:
-        """Production said no to what people said yes to: the promotion is over."""
+    async def _ended(self, entry: Entry) -> None:
+        """A rollout is over: one that was given up ends its promotion, and what waited for the endpoint is next."""
         actor = await self._actor(entry.workspace)
         for endpoint in await self._serving.endpoints(actor):
             rollout = endpoint.rollout
             if rollout is not None and rollout.id == entry.subject.get("rollout") and rollout.ticket is not None:
                 await self._tried(actor, endpoint, rollout.ticket)
+        for promotion in reversed(await self._promotions.all(actor, statuses=("approved",))):
+            if promotion.automatic:
+                await self._try(entry, promotion.id)
 
     async def _tried(self, actor: Principal, endpoint: Endpoint, promotion: str) -> bool:
         """Whether an endpoint has taken the promotion up already; one that it gave up is void.

@@ -8,6 +8,7 @@ from modelkeel.core.errors import NotFound
 from modelkeel.costs.service import Costs
 from modelkeel.governance.lineage import (
     CostPart,
+    DataPart,
     Origin,
     PipelinePart,
     PredictionPart,
@@ -260,7 +261,7 @@ class Tracing:
             run.code,
             run.snapshot,
             run.environment,
-            run.data,
+            [DataPart(d.name, d.value.digest, sum(d.value.blobs().values()), d.pinned) for d in run.data],
             run.params,
             run.seed,
             run.machine,
