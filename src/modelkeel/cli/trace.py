@@ -154,7 +154,7 @@ def _pipeline(tree: Tree, it: dict[str, Any]) -> None:
     params = ", ".join(f"{k}={v}" for k, v in it["params"].items()) or "none"
     branch.add(escape(f"params {params}, seed {it['seed']}"))
     for data in it["data"]:
-        branch.add(escape(f"data {data['name']} {data['digest'][:12]}"))
+        branch.add(escape(f"data {data['name']} {data['value']['digest'][:12]}"))
     branch.add("steps " + ", ".join(f"{s['name']} ({s['status']})" for s in it["steps"]))
     if it["machine"]:
         branch.add("machine " + ", ".join(f"{k} {v}" for k, v in list(it["machine"].items())[:5]))

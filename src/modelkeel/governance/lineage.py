@@ -6,7 +6,7 @@ import msgspec
 
 from modelkeel.governance.models import Promotion
 from modelkeel.tracking.models import DatasetInput
-from modelkeel.wire.pipelines import Environment, Snapshot
+from modelkeel.wire.pipelines import DataInput, Environment, Snapshot
 
 
 class PredictionPart(msgspec.Struct, frozen=True):
@@ -71,20 +71,6 @@ class RunPart(msgspec.Struct, frozen=True):
     entries: list[int]
 
 
-class DataPart(msgspec.Struct, frozen=True):
-    """Data from outside that the run declared.
-
-    Attributes:
-        digest: of its content.
-        pinned: whether the content is stored, so that a rerun can have it back.
-    """
-
-    name: str
-    digest: str
-    size: int
-    pinned: bool
-
-
 class PipelinePart(msgspec.Struct, frozen=True):
     """The code, the data, the environment and the machine behind the run, if a pipeline made it.
 
@@ -102,7 +88,7 @@ class PipelinePart(msgspec.Struct, frozen=True):
     code: str
     snapshot: Snapshot | None
     environment: Environment | None
-    data: list[DataPart]
+    data: list[DataInput]
     params: dict[str, Any]
     seed: int
     machine: dict[str, Any]

@@ -8,7 +8,6 @@ from modelkeel.core.errors import NotFound
 from modelkeel.costs.service import Costs
 from modelkeel.governance.lineage import (
     CostPart,
-    DataPart,
     Origin,
     PipelinePart,
     PredictionPart,
@@ -261,7 +260,7 @@ class Tracing:
             run.code,
             run.snapshot,
             run.environment,
-            [DataPart(d.name, d.value.digest, sum(d.value.blobs().values()), d.pinned) for d in run.data],
+            run.data,
             run.params,
             run.seed,
             run.machine,
