@@ -84,7 +84,7 @@ def test_the_keyboard_is_enough(chromium: Browser, story: Story):
     expect(page.get_by_role("heading", level=1)).to_have_text("Ledger")
     page.keyboard.press("/")
     expect(page.get_by_role("textbox", name="Filter entries")).to_be_focused()
-    page.keyboard.type("alias.moved")
+    page.keyboard.type("endpoint.created")
     page.keyboard.press("Enter")
     expect(page.get_by_role("row")).to_have_count(2)  # the head and one entry
     page.goto(f"{story.server.url}/runs/{story.run}")
@@ -116,7 +116,7 @@ def test_who_you_are_and_the_theme_are_yours(chromium: Browser, story: Story):
     context = signed_in(chromium, story, token="")
     page = context.new_page()
     page.goto(story.server.url)
-    page.get_by_label("You are").click()
+    page.get_by_label("You are anonymous").click()
     expect(page.get_by_text("open the page link that")).to_be_visible()
     page.get_by_role("button", name="Use the dark theme").click()
     page.reload()

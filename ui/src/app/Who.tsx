@@ -10,7 +10,7 @@ export function useMe(): Me | undefined {
 
 /** Who the server takes this browser for, and how to become somebody else. */
 export function Who() {
-  const me = useMe();
+  const { data: me, error } = useGet<Me>("/api/v1/me");
   const box = useRef<HTMLDetailsElement>(null);
   const [path] = useLocation();
   const close = () => box.current?.removeAttribute("open");
@@ -28,7 +28,7 @@ export function Who() {
     };
   }, []);
   const anonymous = me?.kind === "anonymous";
-  const name = me?.name ?? "Not signed in";
+  const name = me?.name ?? (error ? "not signed in" : "…");
   return (
     <details className="who" ref={box}>
       <summary className="button quiet" aria-label={`You are ${name}`}>
@@ -51,9 +51,9 @@ export function Who() {
             ))}
           </div>
         ) : (
-          <p className="muted small">This server wants a sign-in.</p>
+          <p className="muted small">{error?.message}</p>
         )}
-        {(anonymous || !me) && (
+        {(anonymous || error) && (
           <p className="muted small">
             To approve, promote or deploy here, open the page link that <code>modelkeel up</code> printed in its terminal. The link works once; restarting the server
             prints a new one.
