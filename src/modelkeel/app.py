@@ -54,6 +54,7 @@ from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.migrate import migrate
 from modelkeel.tracking import routes as tracking_routes
+from modelkeel.tracking.durations import Durations
 from modelkeel.tracking.made import MadeRuns
 from modelkeel.tracking.service import Tracking
 from modelkeel.version import __version__
@@ -184,7 +185,9 @@ class Keel:
         )
         totals = Totals(database, blobs, authorizer)
         meter = Meter(database, plane, totals, serving.everywhere)
-        costs = Costs(database, ledger, authorizer, tracking, pipelines, registry, totals, meter.look)
+        costs = Costs(
+            database, ledger, authorizer, Durations(database, authorizer), pipelines, registry, totals, meter.look
+        )
         governance = Governance(
             database,
             ledger,

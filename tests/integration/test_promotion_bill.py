@@ -6,6 +6,7 @@ from modelkeel.app import Keel
 from modelkeel.core.errors import PermissionDenied
 from modelkeel.costs import store
 from modelkeel.costs.models import Prices
+from modelkeel.tracking.models import RunStatus
 from tests.integration.promotion_kit import made_by_pipeline, people, types
 
 
@@ -26,3 +27,16 @@ async def test_prices_usage_and_the_bill(keel: Keel):
     assert bill.endpoints[0].amount == pytest.approx(3.0 * 0.01 + 200.0 * 0.001)
     assert [line.name for line in bill.pipelines] == ["train"]
     assert bill.storage.count > 0
+
+
+async def test_only_what_this_server_saw_is_billed(keel: Keel):
+    """An imported run, or a client's wrong clock, would else cost years; a run that is on costs when it has ended."""
+    who = await people(keel)
+    imported = await keel.tracking.create_run(who.ann, "0", started=0)
+    await keel.tracking.update_run(who.ann, imported.id, status=RunStatus.FINISHED, ended=1_000_000)
+    odd = await keel.tracking.create_run(who.ann, "0", started=0)
+    await keel.tracking.end_run(who.ann, odd.id)
+    await keel.tracking.create_run(who.ann, "0", started=0)
+    bill = await keel.costs.bill(who.ann)
+    assert bill.other_runs.count == 2
+    assert bill.other_runs.seconds < 60

@@ -9,11 +9,11 @@ from modelkeel.costs.models import Bill, Line, PerThousand, Prices, Saved, Store
 from modelkeel.monitoring.totals import Answered
 from modelkeel.pipelines.models import RunUsage
 from modelkeel.registry.models import ModelVersion
-from modelkeel.tracking.models import Run
+from modelkeel.tracking.durations import Duration
 
 MOST_RUNS = 100
 STEPS = "processor time and peak memory of each step, measured in its process; cached steps cost nothing"
-ALONE = "wall time from start to end as one busy core, because nobody measured more; memory unknown"
+ALONE = "wall time of ended runs as one busy core, because nobody measured more; memory unknown"
 SHARED = (
     "processor time and resident memory of the prediction processes, divided by the rows that each endpoint answered;"
     " idle time in equal parts"
@@ -28,7 +28,7 @@ class Used(msgspec.Struct, frozen=True):
 
     Attributes:
         pipelines: by pipeline run.
-        runs: runs that no pipeline made.
+        runs: ended runs that no pipeline made.
         versions: which run made which version.
         answered: rows by endpoint and revision.
         serving: endpoint, processor seconds, GiB seconds, wall seconds.
@@ -36,25 +36,24 @@ class Used(msgspec.Struct, frozen=True):
     """
 
     pipelines: list[RunUsage]
-    runs: list[Run]
+    runs: list[Duration]
     versions: list[ModelVersion]
     answered: list[Answered]
     serving: list[tuple[str, float, float, float]]
     storage: tuple[int, float]
 
 
-def make(stored: StoredPrices, used: Used, now: int, made_at: str) -> Bill:
+def make(stored: StoredPrices, used: Used, made_at: str) -> Bill:
     """The bill.
 
     Args:
         stored: the prices in force.
         used: what was used.
-        now: the server's clock, ms: until then unfinished runs count.
-        made_at: the same in RFC 3339.
+        made_at: the server's clock, RFC 3339.
     """
     prices = stored.prices
     pipeline_runs = [pipeline_run(prices, run) for run in used.pipelines]
-    other_runs = [other_run(prices, run, now) for run in used.runs]
+    other_runs = [other_run(prices, run) for run in used.runs]
     endpoints = [_endpoint(prices, line, used.answered) for line in used.serving]
     pipelines = _by_pipeline(used.pipelines, pipeline_runs)
     other = _sum("runs outside pipelines", other_runs, ALONE)
@@ -91,15 +90,14 @@ def pipeline_run(prices: Prices, run: RunUsage) -> Line:
     )
 
 
-def other_run(prices: Prices, run: Run, now: int) -> Line:
+def other_run(prices: Prices, run: Duration) -> Line:
     """What a run without a pipeline cost, as far as anybody knows."""
-    seconds = max((now if run.ended is None else run.ended) - run.started, 0) / 1000
     return Line(
         name=run.name,
         id=run.id,
-        amount=prices.compute(seconds, 0),
-        cpu_seconds=seconds,
-        seconds=seconds,
+        amount=prices.compute(run.seconds, 0),
+        cpu_seconds=run.seconds,
+        seconds=run.seconds,
         how=ALONE,
     )
 

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from modelkeel.core.access import Authorizer, Permission, Principal
-from modelkeel.core.clock import now_ms, rfc3339
+from modelkeel.core.clock import rfc3339
+from modelkeel.core.errors import NotFound
 from modelkeel.core.hashing import digest_of
 from modelkeel.costs import store
 from modelkeel.costs.bill import Used, make, other_run, pipeline_run
@@ -17,8 +18,7 @@ from modelkeel.registry.models import ModelVersion
 from modelkeel.registry.service import Registry
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
-from modelkeel.tracking.models import Run
-from modelkeel.tracking.service import Tracking
+from modelkeel.tracking.durations import Durations
 
 PAGE = 1000
 
@@ -30,7 +30,7 @@ class Costs:
         database: holds prices and what was metered.
         ledger: hears of prices.
         authorizer: decides who may set and see them.
-        tracking: knows how long runs took.
+        durations: know how long runs took.
         pipelines: knows what steps used.
         registry: knows which run made which version.
         totals: knows how many rows were answered.
@@ -42,7 +42,7 @@ class Costs:
         database: Database,
         ledger: Ledger,
         authorizer: Authorizer,
-        tracking: Tracking,
+        durations: Durations,
         pipelines: Pipelines,
         registry: Registry,
         totals: Totals,
@@ -51,7 +51,7 @@ class Costs:
         self._db = database
         self._ledger = ledger
         self._authorizer = authorizer
-        self._tracking = tracking
+        self._durations = durations
         self._pipelines = pipelines
         self._registry = registry
         self._totals = totals
@@ -90,7 +90,8 @@ class Costs:
         self._authorizer.require(principal, Permission.READ, what="costs")
         await self._look()
         pipelines = await self._pipelines.usage(principal)
-        runs = await self._other_runs(principal, {used.run_id for used in pipelines})
+        known = {used.run_id for used in pipelines}
+        runs = [run for run in await self._durations.of(principal) if run.id not in known]
         versions = await self._versions(principal)
         answered = await self._totals.answered(principal)
 
@@ -105,7 +106,7 @@ class Costs:
                 ],
                 storage=store.storage(tx, principal.workspace),
             )
-            return make(_stored(tx, principal), used, tx.now, rfc3339(tx.now))
+            return make(_stored(tx, principal), used, rfc3339(tx.now))
 
         return await self._db.read(work)
 
@@ -113,36 +114,17 @@ class Costs:
         """What one run cost, and the currency.
 
         Raises:
-            NotFound: the workspace has no such run.
+            NotFound: the workspace has no such run, or it has not ended.
         """
         self._authorizer.require(principal, Permission.READ, what="costs")
         stored = await self.prices(principal)
         measured = [used for used in await self._pipelines.usage(principal) if used.run_id == run_id]
         if measured:
             return pipeline_run(stored.prices, measured[0]), stored.prices.currency
-        run = await self._tracking.get_run(principal, run_id)
-        return other_run(stored.prices, run, now_ms()), stored.prices.currency
-
-    async def _other_runs(self, principal: Principal, known: set[str]) -> list[Run]:
-        """Runs that no pipeline made."""
-        experiments = await self._experiments(principal)
-        found: list[Run] = []
-        token: str | None = None
-        while experiments:
-            page, token = await self._tracking.list_runs(principal, experiments, limit=PAGE, token=token)
-            found += [run for run in page if run.id not in known]
-            if token is None:
-                break
-        return found
-
-    async def _experiments(self, principal: Principal) -> list[str]:
-        found: list[str] = []
-        token: str | None = None
-        while True:
-            page, token = await self._tracking.search_experiments(principal, limit=PAGE, token=token)
-            found += [experiment.id for experiment in page]
-            if token is None:
-                return found
+        alone = [run for run in await self._durations.of(principal) if run.id == run_id]
+        if not alone:
+            raise NotFound(f"The run {run_id} has not ended, so it has no cost yet.")
+        return other_run(stored.prices, alone[0]), stored.prices.currency
 
     async def _versions(self, principal: Principal) -> list[ModelVersion]:
         found: list[ModelVersion] = []

@@ -8,7 +8,8 @@ from modelkeel.costs.models import DEFAULT, GIB, MONTH_SECONDS, Prices, StoredPr
 from modelkeel.monitoring.totals import Answered
 from modelkeel.pipelines.models import RunUsage
 from modelkeel.registry.models import ModelVersion
-from modelkeel.tracking.models import ArtifactOwner, Lifecycle, Run, RunStatus
+from modelkeel.tracking.durations import Duration
+from modelkeel.tracking.models import ArtifactOwner
 
 PRICES = StoredPrices(Prices("EUR", cpu_hour=36.0, gib_hour=3.6, storage_gib_month=2.0), "d", default=False)
 
@@ -42,8 +43,8 @@ USED = Used(
         usage("c", "score", 1, 0),
     ],
     runs=[
-        Run("d", "0", "notebook", "ann", RunStatus.FINISHED, 0, 5_000, Lifecycle.ACTIVE),
-        Run("e", "0", "still on", "ann", RunStatus.RUNNING, 8_000, None, Lifecycle.ACTIVE),
+        Duration("d", "notebook", 5.0),
+        Duration("e", "script", 2.0),
     ],
     versions=[version(1, "a"), version(2, "b"), version(3, "a")],
     answered=[
@@ -57,7 +58,7 @@ USED = Used(
 
 
 def test_every_line_is_what_was_used_times_the_price():
-    bill = make(PRICES, USED, 10_000, "now")
+    bill = make(PRICES, USED, "now")
     # a cent a CPU second, a tenth of a cent a GiB second
     assert [(line.name, line.count, line.amount) for line in bill.pipelines] == [
         ("score", 1, pytest.approx(0.01)),
@@ -73,27 +74,27 @@ def test_every_line_is_what_was_used_times_the_price():
 
 
 def test_a_model_costs_its_runs_once_and_its_part_of_the_endpoint():
-    bill = make(PRICES, USED, 10_000, "now")
+    bill = make(PRICES, USED, "now")
     amounts = {line.name: line.amount for line in bill.models}
     assert amounts["m"] == pytest.approx(2.00 + 0.10 + 0.60 * 4000 / 5000)
     assert amounts["other"] == pytest.approx(0.60 * 1000 / 5000)
 
 
 def test_a_thousand_predictions_with_and_without_the_training():
-    (one,) = make(PRICES, USED, 10_000, "now").per_1000_predictions
+    (one,) = make(PRICES, USED, "now").per_1000_predictions
     assert one.serving == pytest.approx(1000 * 0.60 / 4000)
     assert one.with_training == pytest.approx(1000 * (0.60 + 2.00 + 0.10) / 4000)
 
 
 def test_cached_steps_spare_what_they_used_when_they_ran():
-    saved = make(PRICES, USED, 10_000, "now").savings
+    saved = make(PRICES, USED, "now").savings
     assert (saved.cached_steps, saved.seconds) == (2, 90.0)
     assert saved.amount == pytest.approx(0.80 + 0.50)
 
 
 def test_an_empty_workspace_owes_nothing_and_says_whose_prices_they_are():
     empty = Used(pipelines=[], runs=[], versions=[], answered=[], serving=[], storage=(0, 0.0))
-    bill = make(DEFAULT, empty, 0, "now")
+    bill = make(DEFAULT, empty, "now")
     assert (bill.total, bill.prices.default, bill.per_1000_predictions) == (0, True, [])
 
 
