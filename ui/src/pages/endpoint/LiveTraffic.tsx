@@ -50,6 +50,7 @@ function shape(report: TrafficReport, endpoint: Endpoint) {
   // Buckets without requests are not sent: put zeroes where the line would lie across a pause.
   const x = times.flatMap((time, at) => {
     const next = times[at + 1];
+    if (times.length === 1) return [time - bucket, time, time + bucket];
     return next !== undefined && next - time > bucket * 1.5 ? [time, time + bucket, next - bucket] : [time];
   });
   const place = new Map(x.map((time, at) => [time, at]));
