@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
@@ -84,15 +85,27 @@ class Tx:
         """
         if not rows:
             return 0
-        insert = postgresql.insert if self.conn.dialect.name == "postgresql" else sqlite.insert
-        statement: Any = insert(table)
-        if update:
-            statement = statement.on_conflict_do_update(
-                index_elements=list(keys),
-                set_={name: statement.excluded[name] for name in update},
-                where=where(statement.excluded) if where else None,
-            )
-        else:
-            statement = statement.on_conflict_do_nothing(index_elements=list(keys))
+        build = _upsert if where is None else _upsert.__wrapped__  # a condition is a function made anew for each call
+        statement = build(self.conn.dialect.name, table, tuple(keys), tuple(update), where)
         counted = {"preserve_rowcount": True}  # otherwise psycopg's count of an INSERT is lost, and -1 comes back
         return self.conn.execute(statement, rows, execution_options=counted).rowcount
+
+
+@lru_cache(maxsize=1000)
+def _upsert(
+    dialect: str,
+    table: sa.Table,
+    keys: tuple[str, ...],
+    update: tuple[str, ...],
+    where: Callable[[Any], sa.ColumnElement[bool]] | None,
+) -> sa.Executable:
+    """The statement of an upsert, kept because building one takes longer than running it."""
+    statement: Any = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    if not update:
+        return cast("sa.Executable", statement.on_conflict_do_nothing(index_elements=list(keys)))
+    changed = statement.on_conflict_do_update(
+        index_elements=list(keys),
+        set_={name: statement.excluded[name] for name in update},
+        where=where(statement.excluded) if where else None,
+    )
+    return cast("sa.Executable", changed)

@@ -40,10 +40,10 @@ class LoggedModels(Base):
         wanted = await self._experiment_id(principal, experiment_id)
 
         def work(tx: Tx) -> LoggedModel:
-            experiment = store.experiments.get(tx, principal.workspace, wanted)
-            if experiment is None:
+            lifecycle = store.experiments.lifecycle_of(tx, principal.workspace, wanted)
+            if lifecycle is None:
                 raise NotFound(f"No Experiment with id={experiment_id} exists")
-            require_active(experiment.lifecycle, "experiment", wanted)
+            require_active(lifecycle, "experiment", wanted)
             if source_run:
                 self._writable_run(tx, principal, source_run)
             identity = f"m-{secrets.token_hex(16)}"

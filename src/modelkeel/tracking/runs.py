@@ -62,10 +62,10 @@ class Runs(Base):
         wanted = await self._experiment_id(principal, experiment_id)
 
         def work(tx: Tx) -> Run:
-            experiment = store.experiments.get(tx, principal.workspace, wanted)
-            if experiment is None:
+            lifecycle = store.experiments.lifecycle_of(tx, principal.workspace, wanted)
+            if lifecycle is None:
                 raise NotFound(f"No Experiment with id={experiment_id} exists")
-            require_active(experiment.lifecycle, "experiment", wanted)
+            require_active(lifecycle, "experiment", wanted)
             identity = new_run_id()
             row: dict[str, Any] = {
                 "id": identity,
@@ -145,7 +145,7 @@ class Runs(Base):
         """Changes a run's status, end or name; a final status ends it.
 
         Returns:
-            The run as it is now.
+            The run's head as it is now: without params, metrics, tags and inputs.
         """
         self._may_track(principal, "runs")
         if name:
@@ -153,8 +153,7 @@ class Runs(Base):
 
         def work(tx: Tx) -> Run:
             row = self._writable_run(tx, principal, run_id)
-            before = store.runs.get(tx, principal.workspace, run_id)
-            assert before is not None  # noqa: S101 - found one line above, in this transaction
+            before = store.runs.head(row)
             values: dict[str, Any] = {}
             if status is not None and status is not before.status:
                 values["status"] = status

@@ -9,6 +9,10 @@ from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import Experiment, Lifecycle
 from modelkeel.tracking.store.tables import default_experiment, experiment, experiment_tag
 
+_LIFECYCLE = sa.select(experiment.c.lifecycle).where(
+    experiment.c.id == sa.bindparam("id"), experiment.c.workspace == sa.bindparam("workspace")
+)
+
 
 def add(tx: Tx, identity: str, workspace: str, name: str, tags: dict[str, str]) -> None:
     """Stores a new, active experiment."""
@@ -40,6 +44,12 @@ def get(tx: Tx, workspace: str, identity: str) -> Experiment | None:
     """An experiment by id, in any lifecycle."""
     row = tx.one(sa.select(experiment).where(experiment.c.id == identity, experiment.c.workspace == workspace))
     return None if row is None else load(tx, [row])[0]
+
+
+def lifecycle_of(tx: Tx, workspace: str, identity: str) -> str | None:
+    """Whether an experiment is shown; None: there is none."""
+    found: str | None = tx.scalar(_LIFECYCLE, {"id": identity, "workspace": workspace})
+    return found
 
 
 def named(tx: Tx, workspace: str, name: str) -> Experiment | None:

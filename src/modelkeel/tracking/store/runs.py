@@ -30,27 +30,45 @@ from modelkeel.tracking.store.tables import (
 
 CHUNK = 500
 NAN = float("nan")
-_brief = (run.c.seq, run.c.experiment, run.c.status, run.c.lifecycle, run.c.revision, run.c.unsealed, run.c.seal)
-_find = sa.select(*_brief).where(run.c.id == sa.bindparam("id"), run.c.workspace == sa.bindparam("workspace"))
-_by_id = sa.select(run).where(run.c.id == sa.bindparam("id"), run.c.workspace == sa.bindparam("workspace"))
+_BY_ID = sa.select(run).where(run.c.id == sa.bindparam("id"), run.c.workspace == sa.bindparam("workspace"))
+_INSERT = sa.insert(run)
+_SOME: sa.BindParameter[Any] = sa.bindparam("some", expanding=True)
+_PARAMS = sa.select(param).where(param.c.run.in_(_SOME))
+_TAGS = sa.select(tag).where(tag.c.run.in_(_SOME))
+_MODELS = sa.select(run_model).where(run_model.c.run.in_(_SOME))
+_POINT = ("value", "ts", "step", "is_nan")
+_LATEST: sa.Select[Any] = (
+    sa.select(metric_latest.c.run, metric_key.c.key, *(metric_latest.c[name] for name in _POINT))
+    .join(metric_key, metric_key.c.id == metric_latest.c.key)
+    .where(metric_latest.c.run.in_(_SOME))
+)
+_INPUTS = (
+    sa.select(run_input.c.run, run_input.c.tags, dataset_input)
+    .join(dataset_input, dataset_input.c.id == run_input.c.dataset)
+    .where(run_input.c.run.in_(_SOME))
+    .order_by(run_input.c.run, run_input.c.dataset)
+)
+_OF_KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+_PARAMS_OF = sa.select(param.c.key, param.c.value).where(param.c.run == sa.bindparam("run"), param.c.key.in_(_OF_KEYS))
+_TAGS_OF = sa.select(tag.c.key, tag.c.value).where(tag.c.run == sa.bindparam("run"), tag.c.key.in_(_OF_KEYS))
 
 
 def add(tx: Tx, row: dict[str, Any]) -> int:
     """Stores a new run and returns its small number."""
-    result = tx.conn.execute(sa.insert(run).values(created=tx.now, revision=0, lifecycle=Lifecycle.ACTIVE, **row))
+    result = tx.conn.execute(_INSERT, {"created": tx.now, "revision": 0, "lifecycle": Lifecycle.ACTIVE, **row})
     key = result.inserted_primary_key
     assert key is not None  # noqa: S101 - one row was inserted
     return int(key[0])
 
 
 def find(tx: Tx, workspace: str, identity: str) -> sa.Row[Any] | None:
-    """What a writer needs to know of a run."""
-    return tx.one(_find, {"id": identity, "workspace": workspace})
+    """A run's own row."""
+    return tx.one(_BY_ID, {"id": identity, "workspace": workspace})
 
 
 def get(tx: Tx, workspace: str, identity: str) -> Run | None:
     """A run with everything, in any lifecycle."""
-    row = tx.one(_by_id, {"id": identity, "workspace": workspace})
+    row = find(tx, workspace, identity)
     return None if row is None else load(tx, [row])[0]
 
 
@@ -77,9 +95,7 @@ def unsealed(tx: Tx, before: int, limit: int) -> Sequence[sa.Row[Any]]:
 
 def params_of(tx: Tx, seq: int, keys: Iterable[str]) -> dict[str, str]:
     """Those of `keys` that the run has, with their values."""
-    wanted = list(keys)
-    rows = tx.all(sa.select(param.c.key, param.c.value).where(param.c.run == seq, param.c.key.in_(wanted)))
-    return {row.key: row.value for row in rows}
+    return {row.key: row.value for row in tx.all(_PARAMS_OF, {"run": seq, "keys": list(keys)})}
 
 
 def add_params(tx: Tx, seq: int, params: dict[str, str]) -> None:
@@ -90,8 +106,7 @@ def add_params(tx: Tx, seq: int, params: dict[str, str]) -> None:
 
 def tags_of(tx: Tx, seq: int, keys: Iterable[str]) -> dict[str, str]:
     """Those of `keys` that the run has, with their values."""
-    rows = tx.all(sa.select(tag.c.key, tag.c.value).where(tag.c.run == seq, tag.c.key.in_(list(keys))))
-    return {row.key: row.value for row in rows}
+    return {row.key: row.value for row in tx.all(_TAGS_OF, {"run": seq, "keys": list(keys)})}
 
 
 def set_tags(tx: Tx, seq: int, tags: dict[str, str]) -> None:
@@ -150,52 +165,38 @@ def load(tx: Tx, rows: Sequence[sa.Row[Any]]) -> list[Run]:
     made: dict[int, list[ModelOutput]] = defaultdict(list)
     every = [row.seq for row in rows]
     for start in range(0, len(every), CHUNK):
-        some = every[start : start + CHUNK]
-        for row in tx.all(sa.select(param).where(param.c.run.in_(some))):
+        some = {"some": every[start : start + CHUNK]}
+        for row in tx.all(_PARAMS, some):
             params[row.run][row.key] = row.value
-        for row in tx.all(sa.select(tag).where(tag.c.run.in_(some))):
+        for row in tx.all(_TAGS, some):
             tags[row.run][row.key] = row.value
-        for row in tx.all(_latest(some)):
+        for row in tx.all(_LATEST, some):
             metrics[row.run][row.key] = Metric(row.key, NAN if row.is_nan else row.value, row.ts, row.step)
-        for row in tx.all(_inputs(some)):
+        for row in tx.all(_INPUTS, some):
             inputs[row.run].append(_dataset(row))
-        for row in tx.all(sa.select(run_model).where(run_model.c.run.in_(some))):
+        for row in tx.all(_MODELS, some):
             if row.direction == "in":
                 read[row.run].append(row.model)
             else:
                 made[row.run].append(ModelOutput(row.model, row.step))
     return [
-        Run(
-            r.id,
-            r.experiment,
-            r.name,
-            r.user,
-            RunStatus(r.status),
-            r.started,
-            r.ended,
-            Lifecycle(r.lifecycle),
-            params[r.seq],
-            metrics[r.seq],
-            tags[r.seq],
-            inputs[r.seq],
-            read[r.seq],
-            made[r.seq],
-            r.seal,
+        msgspec.structs.replace(
+            head(r),
+            params=params[r.seq],
+            metrics=metrics[r.seq],
+            tags=tags[r.seq],
+            inputs=inputs[r.seq],
+            model_inputs=read[r.seq],
+            model_outputs=made[r.seq],
         )
         for r in rows
     ]
 
 
-def _latest(some: list[int]) -> sa.Select[Any]:
-    latest = metric_latest.c
-    columns = (latest.run, metric_key.c.key, latest.value, latest.ts, latest.step, latest.is_nan)
-    return sa.select(*columns).join(metric_key, metric_key.c.id == latest.key).where(latest.run.in_(some))
-
-
-def _inputs(some: list[int]) -> sa.Select[Any]:
-    query = sa.select(run_input.c.run, run_input.c.tags, dataset_input)
-    query = query.join(dataset_input, dataset_input.c.id == run_input.c.dataset)
-    return query.where(run_input.c.run.in_(some)).order_by(run_input.c.run, run_input.c.dataset)
+def head(row: sa.Row[Any]) -> Run:
+    """A run without what was logged to it."""
+    status, lifecycle = RunStatus(row.status), Lifecycle(row.lifecycle)
+    return Run(row.id, row.experiment, row.name, row.user, status, row.started, row.ended, lifecycle, seal=row.seal)
 
 
 def _dataset(row: sa.Row[Any]) -> DatasetInput:
