@@ -7,6 +7,7 @@ canonical JSON, so a promotion says under which words it was judged.
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec.structs import fields
 
 from modelkeel.core.access import Role
 from modelkeel.core.errors import InvalidInput
@@ -16,7 +17,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=250)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=20)]
 
 
-class MetricBound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class MetricBound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A metric of the version's run must lie within bounds, both inclusive."""
 
     metric: Name
@@ -24,7 +25,7 @@ class MetricBound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     max: float | None = None
 
 
-class BetterThanChampion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class BetterThanChampion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The candidate must beat the version that holds the alias, on the same data.
 
     The candidate's run shows it: metrics `<evidence>_<metric>`, `<evidence>_champion_<metric>` and a bound of the
@@ -45,7 +46,7 @@ class BetterThanChampion(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     min_gain: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
-class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """So many people must agree, none of them an author of the version or the one who asks.
 
     Attributes:
@@ -57,7 +58,7 @@ class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     roles: tuple[Role, ...] = ()
 
 
-class GatePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class GatePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The gates in front of one model's protected alias."""
 
     alias: Name = "champion"
@@ -73,8 +74,21 @@ class GatePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the policy's canonical JSON."""
-        return digest_of(msgspec.to_builtins(self))
+        """SHA-256 of the policy's canonical JSON without the fields that say nothing.
+
+        So a gate that a later version adds, and that the policy does not use, leaves its name as it is.
+        """
+        return digest_of(_words(self))
+
+
+def _words(value: Any) -> Any:
+    """Plain values without the fields that have their defaults."""
+    if isinstance(value, msgspec.Struct):
+        said = {f.name: getattr(value, f.name) for f in fields(value) if getattr(value, f.name) != f.default}
+        return {name: _words(inner) for name, inner in said.items()}
+    if isinstance(value, tuple):
+        return [_words(inner) for inner in value]
+    return value
 
 
 class StoredPolicy(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 import pytest
 
 from modelkeel.core.errors import InvalidInput
+from modelkeel.core.hashing import digest_of
 from modelkeel.governance.policy import ApprovalRule, GatePolicy, parse
 
 FULL = {
@@ -45,3 +46,9 @@ def test_the_digest_names_the_words_and_nothing_else():
 def test_a_mistake_is_named(change: dict, message: str):
     with pytest.raises(InvalidInput, match=message):
         parse({**FULL, **change})
+
+
+def test_the_digest_is_frozen():
+    """A policy's name stands in ledger entries for ever."""
+    assert parse(FULL).digest == "1ae0442013a42673b69909aa2545619ebbb24ae830debd7ce1b9eedac0f2becd"
+    assert parse({}).digest == digest_of({})
