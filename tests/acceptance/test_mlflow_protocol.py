@@ -242,6 +242,15 @@ def test_files_through_the_proxy(client: httpx.Client, run: dict[str, Any]) -> N
     assert error(client.get(f"{at}/{wrong}/{names['ünï/c%d.txt']}")) == MISSING
 
 
+@pytest.mark.parametrize("path", ["/api/2.0/mlflow/traces", "/api/3.0/mlflow/traces/search", "/ajax-api/2.0/mlflow/x"])
+def test_what_is_not_served_says_so(client: httpx.Client, path: str) -> None:
+    for method in ("GET", "POST", "PATCH", "DELETE"):
+        answer = client.request(method, path)
+        assert error(answer) == (404, "ENDPOINT_NOT_FOUND")
+        assert f"does not serve {method} {path}" in answer.json()["message"]
+    assert error(client.post("/api/2.0/mlflow-artifacts/mpu/create/x")) == (404, "ENDPOINT_NOT_FOUND")
+
+
 def test_what_the_client_asks_about_the_server(client: httpx.Client) -> None:
     info = client.get("/api/3.0/mlflow/server-info").json()
     assert info["multipart_uploads_enabled"] is False

@@ -1,7 +1,10 @@
 """MLflow's protocol on one router, with errors in MLflow's form."""
 
+from typing import Any
+
 import msgspec
-from litestar import Response, Router, get
+from litestar import Request, Response, Router, get, route
+from litestar.exceptions import NotFoundException
 
 from modelkeel.core.access import Principal
 from modelkeel.protocols.mlflow.artifacts import artifact_routes
@@ -12,6 +15,12 @@ from modelkeel.protocols.mlflow.tracking import experiment_routes, run_routes, s
 from modelkeel.registry.service import Registry
 from modelkeel.tracking.service import Tracking
 
+_NOTHING = {"writes": "nothing"}
+_UNSERVED = [
+    f"/{root}/{protocol}/{{rest:path}}"
+    for root in ("api", "ajax-api")
+    for protocol in ("2.0/mlflow", "3.0/mlflow", "2.0/mlflow-artifacts")
+]
 MLFLOW_VERSION = "3.17.2"  # the protocol that we speak; the client asks before it uses newer calls
 
 
@@ -35,10 +44,17 @@ def router(tracking: Tracking, registry: Registry) -> Router:
     async def version() -> Response[str]:
         return Response(MLFLOW_VERSION, media_type="text/plain")
 
+    @route(_UNSERVED, http_method=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False, opt=_NOTHING)
+    async def unserved(request: Request[Any, Any, Any]) -> None:
+        raise NotFoundException(
+            f"This server does not serve {request.method} {request.url.path}. See docs/reference/differences.md."
+        )
+
     return Router(
         "/",
         route_handlers=[
             version,
+            unserved,
             endpoint("GET", "/mlflow/server-info", Nothing, server_info, versions=("3.0",)),
             *experiment_routes(tracking),
             *run_routes(tracking),
