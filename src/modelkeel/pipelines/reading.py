@@ -48,6 +48,7 @@ def step_of(row: sa.Row[Any]) -> StepRun:
         paid_by=row.paid_by,
         paid_step=row.paid_step,
         saved_seconds=row.saved_us / 1e6,
+        logged=_LOGGED.decode(row.logged),
         miss=_MISS.decode(row.miss),
         error=row.error,
     )

@@ -381,7 +381,12 @@ def _from_cache(tx: Tx, workspace: str, report: StepReport) -> StepReport:
         raise Conflict("That result is not in the cache any more.", hint="Run the step.")
     known = reading.cached_of(rows[0])
     return msgspec.structs.replace(
-        report, output=known.output, paid_by=known.run_id, paid_step=known.step, saved_us=known.wall_us
+        report,
+        output=known.output,
+        paid_by=known.run_id,
+        paid_step=known.step,
+        saved_us=known.wall_us,
+        logged=known.logged,
     )
 
 
@@ -442,6 +447,7 @@ def _step_row(run: sa.Row[Any], report: StepReport, miss: bytes) -> dict[str, An
         "parts": msgspec.json.encode(report.parts) if report.parts is not None else None,
         "inputs": msgspec.json.encode(report.inputs),
         "output": msgspec.json.encode(report.output) if report.output is not None else None,
+        "logged": msgspec.json.encode(report.logged),
         "miss": miss,
         "started": report.started or now_ms(),
         "wall_us": report.wall_us,

@@ -293,6 +293,7 @@ class StepRun(msgspec.Struct, frozen=True, kw_only=True):
     paid_by: str | None
     paid_step: int | None
     saved_seconds: float
+    logged: Logged
     miss: list[MissReason]
     error: str
 
@@ -400,6 +401,7 @@ class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
         differences: what differs; the first named is the first in the order of the run.
         by_meaning: what differs in bytes and is the same in meaning.
         causes: what differs around the run and may explain it.
+        not_compared: steps that are never cached: they read what is outside of the run.
     """
 
     run_id: str
@@ -413,6 +415,35 @@ class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
     differences: list[Difference]
     by_meaning: list[str] = []
     causes: list[Difference] = []
+    not_compared: list[str] = []
+
+
+class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a process that runs a pipeline again is told. It holds no secret.
+
+    Attributes:
+        source: the run whose code and environment it uses.
+        params: arguments of the pipeline.
+        seed: of the run.
+        cache: whether steps may be taken from the cache.
+        environments: folder of rebuilt environments.
+        scratch: folder for the unpacked files.
+        run_id: a run that the server made already.
+        reproduces: whether this is a rerun of `source`.
+        rebuild: whether the environment is rebuilt even where this one has the same packages.
+        result: file for the rerun's id.
+    """
+
+    source: str
+    params: dict[str, Any]
+    seed: int
+    cache: bool
+    environments: str
+    scratch: str
+    run_id: str | None = None
+    reproduces: bool = False
+    rebuild: bool = False
+    result: str = ""
 
 
 class RecordedReproduction(msgspec.Struct, frozen=True, kw_only=True):

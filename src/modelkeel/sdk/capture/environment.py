@@ -71,7 +71,9 @@ def installed() -> tuple[Installed, ...]:
 def environment_digest() -> str:
     """The digest of what is installed: names and versions, the interpreter and the platform; ours left out."""
     pins = [f"{package.name}=={package.version}" for package in installed() if package.name != OWN]
-    local = {p.name: wheels.source_digest(p.source) for p in installed() if p.source and not p.editable}
+    local = {
+        p.name: wheels.recorded_digest(p.folder) for p in installed() if p.source and not p.editable and p.name != OWN
+    }
     return digest_of([pins, local, python_version(), sysconfig.get_platform()])
 
 

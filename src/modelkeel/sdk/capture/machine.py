@@ -62,4 +62,5 @@ def _pools() -> list[dict[str, Any]]:
     except ImportError:
         return []
     wanted = ("internal_api", "version", "num_threads", "architecture", "threading_layer")
-    return [{name: pool[name] for name in wanted if pool.get(name)} for pool in threadpoolctl.threadpool_info()]
+    pools = [{name: pool[name] for name in wanted if pool.get(name)} for pool in threadpoolctl.threadpool_info()]
+    return sorted(pools, key=lambda pool: (pool["internal_api"], str(pool.get("version", ""))))

@@ -36,6 +36,15 @@ def wheel_of(name: str, version: str, described: Path, source: Path | None, edit
     return _pack(name, version, described, _recorded(described), pure=False)
 
 
+def recorded_digest(described: Path) -> str:
+    """The content of an installed local package, by the hashes in its record; where it came from does not count."""
+    try:
+        rows = list(reader((described / "RECORD").read_text().splitlines()))
+    except OSError:
+        return ""
+    return digest_of(sorted(row[:2] for row in rows if row and not row[0].startswith(("..", described.name))))
+
+
 def source_digest(source: Path) -> str:
     """By what a local package's source is known again: names, sizes and times of its files."""
     if source.is_file():

@@ -2,7 +2,7 @@
 
 An ordinary pickle also holds what is no content: which equal texts and dtypes are one object (that changes with the
 history of the process: interning, what was loaded from where), and the padding bytes of structured arrays (a decision
-tree's nodes), which nobody sets. Here equal texts and dtypes are always one object, and padding is zero, so an equal
+tree's nodes), which nobody sets, and autolog's note which run fitted it. Here equal texts and dtypes are always one object, and padding is zero, so an equal
 model gives equal bytes. Such a pickle is loaded only in the user's own processes: the server never does.
 """
 
@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 PROTOCOL = 5
+NOTE = "_mlflow_run_id"
 
 
 class _Pickler(pickle.Pickler):
@@ -27,7 +28,10 @@ class _Pickler(pickle.Pickler):
         return None
 
     def reducer_override(self, obj: Any) -> Any:
-        """A structured array travels with its padding zeroed."""
+        """A structured array travels with its padding zeroed, a model without mlflow's note of the run that fitted it."""
+        if NOTE in getattr(obj, "__dict__", ()) and not isinstance(obj, type):
+            made, arguments, state, *rest = obj.__reduce_ex__(PROTOCOL)
+            return (made, arguments, {name: value for name, value in state.items() if name != NOTE}, *rest)
         if self._numpy is None or type(obj) is not self._numpy.ndarray or not _padded(obj.dtype):
             return NotImplemented
         clean = self._numpy.zeros(obj.shape, obj.dtype)

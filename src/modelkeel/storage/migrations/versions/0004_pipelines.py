@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("parts", sa.LargeBinary),
         sa.Column("inputs", sa.LargeBinary, nullable=False),
         sa.Column("output", sa.LargeBinary),
+        sa.Column("logged", sa.LargeBinary, nullable=False),
         sa.Column("miss", sa.LargeBinary, nullable=False),
         sa.Column("started", sa.BigInteger, nullable=False),
         sa.Column("wall_us", sa.BigInteger, nullable=False),

@@ -1,0 +1,1 @@
+"""Old runs again: environments rebuilt, snapshots unpacked, reruns compared with proof."""
