@@ -85,12 +85,11 @@ def challenge(fitted: Pipeline, rows: pl.DataFrame) -> dict[str, float]:
 
     Days are resampled, not flights, because the flights of a day share its weather.
     """
-    try:
-        champion = MlflowClient().get_model_version_by_alias(NAME, "champion")
-    except MlflowException:
+    version = _champion()
+    if version is None:
         return {}
     judged = model.labelled(rows.filter("judge"))
-    serving = mlflow.sklearn.load_model(f"models:/{NAME}/{champion.version}")
+    serving = mlflow.sklearn.load_model(f"models:/{NAME}/{version}")
     truth, new, old = judged["late"].to_numpy(), model.predict(fitted, judged), model.predict(serving, judged)
     day = (judged["event_ms"].to_numpy() - policy.START_MS) // 86_400_000
     gain = measures.gain_by_day(truth, old, new, day)
@@ -99,7 +98,7 @@ def challenge(fitted: Pipeline, rows: pl.DataFrame) -> dict[str, float]:
         "challenge_champion_auc": measures.auc(truth, old).value,
         "challenge_auc_diff_low": gain.low,
     }
-    mlflow.log_param("challenge_champion", f"{NAME}/{champion.version}")
+    mlflow.log_param("challenge_champion", f"{NAME}/{version}")
     mlflow.log_metrics(metrics)
     frame = features.inputs(judged).assign(late=truth)
     mlflow.log_input(mlflow.data.from_pandas(frame, name="last-two-weeks", targets="late"), context="challenge")
@@ -107,7 +106,9 @@ def challenge(fitted: Pipeline, rows: pl.DataFrame) -> dict[str, float]:
 
 
 @keel.step
-def register(fitted: Pipeline, rows: pl.DataFrame, metrics: dict[str, float], compared: dict[str, float]) -> str:
+def register(
+    fitted: Pipeline, rows: pl.DataFrame, metrics: dict[str, float], compared: dict[str, float]
+) -> dict[str, float]:
     """The model in the registry, with the reference that its monitor compares live windows with.
 
     The reference has every row's inputs. Scores and labels stand only on rows that the model has not seen, so what is
@@ -126,28 +127,44 @@ def register(fitted: Pipeline, rows: pl.DataFrame, metrics: dict[str, float], co
         path = Path(folder) / "reference.parquet"
         reference.write_parquet(path)
         mlflow.log_artifact(str(path))
-    run = mlflow.active_run()
-    again = run is not None and "modelkeel.reproduces" in MlflowClient().get_run(run.info.run_id).data.tags
-    info = mlflow.sklearn.log_model(
+    mlflow.sklearn.log_model(
         fitted,
         name="model",
         input_example=example,
         signature=mlflow.models.infer_signature(example, np.asarray(fitted.predict(example))),
-        registered_model_name=None if again else NAME,
+        registered_model_name=None if _reproduced() else NAME,
         pip_requirements=_requirements(),
         metadata={"held_out": metrics, "challenge": compared},
         serialization_format="cloudpickle",
     )
-    return str(info.model_uri)
+    return metrics | compared
 
 
 @keel.pipeline
-def flights(until: str = FIRST_DAY, seed: int = 0) -> str:
+def flights(until: str = FIRST_DAY, seed: int = 0) -> dict[str, float]:
     """Train on the eight weeks before the last two before `until`, judge on those two, register."""
     tables = keel.data(data.source(), name="nycflights13")
     rows = select(validate(load(tables)), until)
     fitted = train(rows, seed)
     return register(fitted, rows, evaluate(fitted, rows), challenge(fitted, rows))
+
+
+def _reproduced() -> str | None:
+    """The run that this one reruns for comparison, if it does: then nothing is registered again."""
+    run = mlflow.active_run()
+    return None if run is None else MlflowClient().get_run(run.info.run_id).data.tags.get("modelkeel.reproduces")
+
+
+def _champion() -> str | None:
+    """The version in service; in a rerun, the one that the first run compared itself with."""
+    first = _reproduced()
+    if first is not None:
+        compared = MlflowClient().get_run(first).data.params.get("challenge_champion")
+        return None if compared is None else compared.rpartition("/")[2]
+    try:
+        return str(MlflowClient().get_model_version_by_alias(NAME, "champion").version)
+    except MlflowException:
+        return None
 
 
 def _ms(moment: str) -> int:

@@ -20,6 +20,7 @@ def frame() -> pd.DataFrame:
 
 def _log(server: Server, frame: pd.DataFrame, strength: float) -> int:
     mlflow.set_tracking_uri(server.url)
+    mlflow.set_experiment("Default")
     fitted = LogisticRegression(C=strength).fit(frame, (frame["x"] * 3 + frame["n"] > 4).astype(int))
     with mlflow.start_run():
         info = mlflow.sklearn.log_model(
@@ -70,6 +71,7 @@ def test_deploy_predict_swap_and_roll_back(server: Server, frame: pd.DataFrame):
 def test_a_model_that_can_not_be_served_says_why_and_the_old_one_goes_on(server: Server, frame: pd.DataFrame):
     good = _log(server, frame, 1.0)
     mlflow.set_tracking_uri(server.url)
+    mlflow.set_experiment("Default")
     with mlflow.start_run():
         model = LogisticRegression().fit(frame, frame["n"] > 4)
         mlflow.sklearn.log_model(model, name="model", registered_model_name="churn", serialization_format="cloudpickle")

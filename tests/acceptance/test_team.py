@@ -9,6 +9,7 @@ from tests.conftest import start_server
 def test_the_mlflow_client_over_postgres_and_a_restart(home, postgres_database, tmp_path):
     server = start_server(home, "--database", postgres_database)
     mlflow.set_tracking_uri(server.url)
+    mlflow.set_experiment("Default")
     with mlflow.start_run(run_name="first") as run:
         mlflow.log_param("lr", 0.1)
         mlflow.log_metrics({"auc": 0.7, "loss": float("nan")}, step=3)

@@ -14,10 +14,15 @@ from modelkeel.core.errors import KeelError
 def reproduce(stage: Stage, run: str) -> None:
     """Reruns the first training from what the server has, in a rebuilt environment."""
     stage.chapter(6, "Reproduce the first training, and compare")
-    found = stage.command("reproduce", run)
+    found = stage.command("reproduce", run)["reproduction"]
     stage.facts["reproduced"] = found["verdict"]
     colour = "green" if found["verdict"] == "identical" else "red"
-    stage.say(f"[{colour}]{found['verdict']}[/]: {found['summary']}")
+    stage.say(
+        f"[{colour}]{found['verdict']}[/]: {found['steps']} steps, {found['models']} model with {found['files']} files"
+        f" and {found['metrics']} metrics compared"
+    )
+    for one in found["differences"]:
+        stage.say(f"  differs: {one['kind']} {one['name']}: {one['was']} → {one['now']}")
 
 
 def trace(stage: Stage, prediction: str) -> None:
