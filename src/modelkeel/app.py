@@ -36,11 +36,13 @@ from modelkeel.ledger import routes as ledger_routes
 from modelkeel.ledger.service import Ledger
 from modelkeel.ledger.subscriptions import Subscription, follow
 from modelkeel.monitoring import routes as monitoring_routes
+from modelkeel.monitoring.retraining import PipelineRetrain
 from modelkeel.monitoring.service import Monitoring
 from modelkeel.monitoring.totals import Totals
 from modelkeel.pipelines import content_routes
 from modelkeel.pipelines import routes as pipeline_routes
 from modelkeel.pipelines.content import Content
+from modelkeel.pipelines.launch import Launches
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.protocols.mlflow import routes as mlflow_routes
 from modelkeel.registry import routes as registry_routes
@@ -122,6 +124,7 @@ class Keel:
     registry: Registry
     content: Content
     pipelines: Pipelines
+    launches: Launches
     serving: Serving
     controller: Controller
     monitoring: Monitoring
@@ -155,7 +158,9 @@ class Keel:
         alias_guard, deployment_guard = AliasGuard(ledger), DeploymentGuard()
         registry = Registry(database, ledger, tracking, authorizer, alias_guard)
         content = Content(database, blobs, authorizer)
-        pipelines = Pipelines(database, ledger, blobs, authorizer, identity, MadeRuns(tracking))
+        made = MadeRuns(tracking)
+        pipelines = Pipelines(database, ledger, blobs, authorizer, identity, made)
+        launches = Launches(database, pipelines, authorizer, identity, made, home, settings.url)
         plane = RuntimePlane(home.path, settings.host, settings.predict_port, settings.predict_workers)
         serving = Serving(
             database, ledger, registry, authorizer, deployment_guard, lambda: plane.url, identity.workspace_names
@@ -181,7 +186,7 @@ class Keel:
             spool=home.folder("serving/spool"),
             directory=Places(serving),
             references=References(registry, tracking),
-            retrain=None,
+            retrain=PipelineRetrain(launches.launch, pipelines),
         )
         totals = Totals(database, blobs, authorizer)
         meter = Meter(database, plane, totals, serving.everywhere)
@@ -215,6 +220,7 @@ class Keel:
             registry,
             content,
             pipelines,
+            launches,
             serving,
             controller,
             monitoring,
@@ -244,6 +250,7 @@ class Keel:
         return [
             self._sign_checkpoints,
             self.tracking.seal_for_ever,
+            self.launches.watch,
             self.controller.run,
             *self.monitoring.workers(),
             self.meter.run,
@@ -284,7 +291,7 @@ def create_app(keel: Keel) -> Litestar:
             tracking_routes.router(keel.tracking),
             registry_routes.router(keel.registry, keel.tracking),
             content_routes.router(keel.content),
-            pipeline_routes.router(keel.pipelines),
+            pipeline_routes.router(keel.pipelines, keel.launches),
             serving_routes.router(keel.serving),
             monitoring_routes.router(keel.monitoring),
             costs_routes.router(keel.costs),

@@ -14,10 +14,8 @@ ALIVE = frozenset({"launching", "running"})
 ENDS = frozenset({"finished", "failed", "killed"})
 STEP_ENDS = frozenset({"finished", "failed", "cached"})
 MAX_NAME = 250
-LOST_MS = 60_000
+LOST_MS = 5 * 60_000
 """A run whose process said nothing for so long is lost."""
-LAUNCH_MS = 15 * 60_000
-"""How long building an environment may take before the first word of the worker."""
 
 VERDICTS = ("identical", "equivalent", "diverged")
 MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}

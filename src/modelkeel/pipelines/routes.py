@@ -1,11 +1,13 @@
 """Pipeline runs, the step cache and reproductions over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 from litestar import Router, get, post, put
 from litestar.params import Parameter
 
 from modelkeel.core.access import Principal
+from modelkeel.pipelines.launch import Launches
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.wire.pipelines import (
     CachedStep,
@@ -25,12 +27,28 @@ from modelkeel.wire.pipelines import (
 Limit = Annotated[int, Parameter(ge=1, le=1000)]
 
 
-def router(pipelines: Pipelines) -> Router:
+class Launch(msgspec.Struct, forbid_unknown_fields=True):
+    """Asks for a run in a worker process; `params` are what differs from the pipeline's last captured run."""
+
+    params: dict[str, Any] = {}
+
+
+class LaunchedRun(msgspec.Struct, frozen=True):
+    """The id of a run that was started."""
+
+    run_id: str
+
+
+def router(pipelines: Pipelines, launches: Launches) -> Router:
     """`/api/v1/pipelines/…`, `/reproductions`."""
 
     @post("/pipelines/runs", summary="Start a pipeline run", opt={"writes": "record"})
     async def start(principal: Principal, data: StartRun) -> Started:
         return await pipelines.start(principal, data)
+
+    @post("/pipelines/{pipeline:str}/launch", summary="Run a pipeline on the server", opt={"writes": "record"})
+    async def launch(principal: Principal, pipeline: str, data: Launch) -> LaunchedRun:
+        return LaunchedRun(await launches.launch(principal, pipeline, data.params, {}))
 
     @get("/pipelines/runs", summary="Pipeline runs, newest first")
     async def runs(
@@ -79,6 +97,7 @@ def router(pipelines: Pipelines) -> Router:
         "/api/v1",
         route_handlers=[
             start,
+            launch,
             runs,
             run,
             report,

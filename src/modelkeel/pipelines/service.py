@@ -64,7 +64,7 @@ class Pipelines:
         blobs: BlobStore,
         authorizer: Authorizer,
         identity: Identity,
-        tracking: TrackedRuns | None,
+        tracking: TrackedRuns,
     ) -> None:
         self._db = database
         self._ledger = ledger
@@ -91,19 +91,27 @@ class Pipelines:
         return Started(run_id, known)
 
     async def open_run(
-        self, principal: Principal, wanted: StartRun, *, origin: str, status: str, reason: dict[str, Any]
+        self,
+        principal: Principal,
+        wanted: StartRun,
+        *,
+        origin: str,
+        status: str,
+        reason: dict[str, Any],
+        cause: str | None = None,
     ) -> str:
-        """Makes the MLflow run and the pipeline run with the same id."""
+        """Makes the MLflow run and the pipeline run with the same id.
+
+        Raises:
+            Conflict: a run was launched for the same cause.
+        """
         tags = {"modelkeel.pipeline": wanted.pipeline, "modelkeel.origin": origin}
         if wanted.reproduces is not None:
             tags["modelkeel.reproduces"] = wanted.reproduces
-        if self._tracking is None:
-            run_id = ids.run_id()
-        else:
-            run_id = await self._tracking.make(principal, wanted.experiment, wanted.pipeline, tags)
+        run_id = await self._tracking.make(principal, wanted.experiment, wanted.pipeline, tags)
 
         def work(tx: Tx) -> None:
-            store.add_run(tx, _row_of(principal, run_id, wanted, tx.now, origin, status, reason))
+            store.add_run(tx, {**_row_of(principal, run_id, wanted, tx.now, origin, status, reason), "cause": cause})
             self._record_start(tx, principal, run_id, wanted, origin)
 
         await self._db.write(work)
@@ -166,7 +174,7 @@ class Pipelines:
             self.close_run(tx, principal, row, wanted.status, wanted.error)
             return True
 
-        if await self._db.write(work) and self._tracking is not None:
+        if await self._db.write(work):
             await self._tracking.end(principal, run_id, MLFLOW_STATUS[wanted.status])
 
     def close_run(self, tx: Tx, principal: Principal, row: sa.Row[Any], status: str, error: str) -> None:
@@ -290,7 +298,12 @@ class Pipelines:
             row = self._mine(tx, principal, str(wanted.run_id))
             if row.status != "launching":
                 raise Conflict(f"The run {wanted.run_id} was taken up already.")
-            values = {"code": wanted.code, "environment": wanted.environment, "python": wanted.python}
+            values = {
+                "code": wanted.code,
+                "environment": wanted.environment,
+                "python": wanted.python,
+                "params": msgspec.json.encode(wanted.params),
+            }
             store.change_run(tx, row.run_id, {**values, "status": "running", "seen": tx.now})
 
         await self._db.write(work)

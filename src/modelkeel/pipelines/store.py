@@ -35,9 +35,11 @@ pipeline_run = sa.Table(
     sa.Column("seen", sa.BigInteger, nullable=False),
     sa.Column("ended", sa.BigInteger),
     sa.Column("pid", sa.BigInteger),
+    sa.Column("cause", sa.Text),
     sa.Column("error", sa.Text, nullable=False),
     sa.Index("ix_pipeline_run_workspace_started", "workspace", "started"),
     sa.Index("ix_pipeline_run_status", "status"),
+    sa.Index("ix_pipeline_run_workspace_cause", "workspace", "cause", unique=True),
 )
 step_run = sa.Table(
     "step_run",
@@ -162,6 +164,13 @@ def last_run(
     if project is not None:
         query = query.where(c.project == project)
     return tx.one(query.order_by(c.started.desc()).limit(1))
+
+
+def run_by_cause(tx: Tx, workspace: str, cause: str) -> str | None:
+    """The run that was launched for a cause."""
+    c = pipeline_run.c
+    found: str | None = tx.scalar(sa.select(c.run_id).where(c.workspace == workspace, c.cause == cause))
+    return found
 
 
 def alive(tx: Tx) -> Sequence[sa.Row[Any]]:

@@ -21,7 +21,7 @@ from modelkeel.sdk.running.lazy import unwrap
 from modelkeel.sdk.running.recorder import Recorder, patiently
 from modelkeel.sdk.running.run import Listener, RunContext, current, running
 from modelkeel.sdk.running.tracked import TrackedRun
-from modelkeel.wire.pipelines import EndRun, Started, StartRun, Value
+from modelkeel.wire.pipelines import EndRun, Snapshot, Started, StartRun, Value
 
 RUNS = "/api/v1/pipelines/runs"
 
@@ -58,12 +58,14 @@ class Rerun:
         reproduces: the run that is rerun.
         root: the folder of the unpacked snapshot.
         data: declared data of the run that is rerun.
+        snapshot: from which the folder was unpacked.
     """
 
     root: Path
     run_id: str | None = None
     reproduces: str | None = None
     data: Mapping[str, Value] | None = None
+    snapshot: Snapshot | None = None
 
 
 def run(
@@ -130,7 +132,7 @@ def run(
         listeners=[listener] if listener else [],
         restored=(rerun and rerun.data) or {},
     )
-    capturing = Capturing(root, notebook=source is None)
+    capturing = Capturing(root, notebook=source is None, source=rerun.snapshot if rerun else None)
     try:
         output = _go(context, pipeline, given, capturing)
     finally:

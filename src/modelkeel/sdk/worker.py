@@ -6,6 +6,7 @@ scratch folder, and starts itself anew in that environment (`--prepared`), where
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def prepare(api: Api, job: Job) -> tuple[PipelineRun, str, Path]:
 
 def command(python: str, file: Path) -> list[str]:
     """The command line that runs a prepared job."""
-    return [python, "-m", "modelkeel.sdk.worker", "--prepared", str(file)]
+    return [python, "-P", "-m", "modelkeel.sdk.worker", "--prepared", str(file)]
 
 
 def main() -> None:
@@ -85,8 +86,11 @@ def _run(api: Api, job: Job) -> None:
             run_id=job.run_id,
             reproduces=job.source if job.reproduces else None,
             data=restored if job.reproduces else {},
+            snapshot=source.snapshot,
         ),
     )
+    if job.run_id is not None:
+        shutil.rmtree(job.scratch, ignore_errors=True)
     if job.result:
         Path(job.result).write_text(json.dumps({"run_id": result.run_id}))
 

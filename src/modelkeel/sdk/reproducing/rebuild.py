@@ -22,7 +22,7 @@ from modelkeel.sdk.values import decode
 from modelkeel.sdk.values.codec import fetched
 from modelkeel.wire.pipelines import Environment, PipelineRun
 
-_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "UV_CACHE_DIR", "MODELKEEL_HOME")
+_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "UV_CACHE_DIR", "PYTHONUNBUFFERED")
 
 
 def same_python(environment: Environment) -> str | None:

@@ -9,7 +9,7 @@ from modelkeel.sdk.capture import environment, machine, snapshot
 from modelkeel.sdk.capture.environment import Locked
 from modelkeel.sdk.running.recorder import patiently, store_content
 from modelkeel.sdk.values import Content
-from modelkeel.wire.pipelines import Capture, DataInput, Environment
+from modelkeel.wire.pipelines import Capture, DataInput, Environment, Snapshot
 
 
 class Capturing:
@@ -18,9 +18,11 @@ class Capturing:
     Args:
         root: the project's folder.
         notebook: whether the pipeline has no file, so that there is nothing to take a snapshot of.
+        source: the snapshot from which the folder was unpacked; it knows the commit.
     """
 
-    def __init__(self, root: Path, *, notebook: bool) -> None:
+    def __init__(self, root: Path, *, notebook: bool, source: Snapshot | None = None) -> None:
+        self._source = source
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="keel-capture")
         self._snapshot = None if notebook else self._pool.submit(snapshot.capture, root)
         self._environment: Future[Locked] = self._pool.submit(environment.lock, root)
@@ -36,6 +38,8 @@ class Capturing:
         if self._snapshot is not None:
             found = self._snapshot.result()
             taken = found.snapshot
+            if self._source is not None and self._source.digest == taken.digest:
+                taken = self._source
             if found.diff and taken.diff:
                 content[taken.diff] = found.diff
             held = patiently(lambda: api.post("/api/v1/blobs/held", {"digests": [found.snapshot.digest]}))

@@ -1,9 +1,10 @@
 """Fitted models as pickles whose bytes depend on the content alone.
 
 An ordinary pickle also holds what is no content: which equal texts and dtypes are one object (that changes with the
-history of the process: interning, what was loaded from where), and the padding bytes of structured arrays (a decision
-tree's nodes), which nobody sets, and autolog's note which run fitted it. Here equal texts and dtypes are always one object, and padding is zero, so an equal
-model gives equal bytes. Such a pickle is loaded only in the user's own processes: the server never does.
+history of the process: interning, what was loaded from where), the padding bytes of structured arrays (a decision
+tree's nodes), which nobody sets, and autolog's note of the run that fitted it. Here equal texts and dtypes are always
+one object, padding is zero and the note is left out, so an equal model gives equal bytes. Such a pickle is loaded only
+in the user's own processes: the server never does.
 """
 
 import io
@@ -28,7 +29,7 @@ class _Pickler(pickle.Pickler):
         return None
 
     def reducer_override(self, obj: Any) -> Any:
-        """A structured array travels with its padding zeroed, a model without mlflow's note of the run that fitted it."""
+        """A structured array travels with its padding zeroed, a model without autolog's note."""
         if NOTE in getattr(obj, "__dict__", ()) and not isinstance(obj, type):
             made, arguments, state, *rest = obj.__reduce_ex__(PROTOCOL)
             return (made, arguments, {name: value for name, value in state.items() if name != NOTE}, *rest)

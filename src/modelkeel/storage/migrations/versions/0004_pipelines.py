@@ -34,10 +34,12 @@ def upgrade() -> None:
         sa.Column("seen", sa.BigInteger, nullable=False),
         sa.Column("ended", sa.BigInteger),
         sa.Column("pid", sa.BigInteger),
+        sa.Column("cause", sa.Text),
         sa.Column("error", sa.Text, nullable=False),
     )
     op.create_index("ix_pipeline_run_workspace_started", "pipeline_run", ["workspace", "started"])
     op.create_index("ix_pipeline_run_status", "pipeline_run", ["status"])
+    op.create_index("ix_pipeline_run_workspace_cause", "pipeline_run", ["workspace", "cause"], unique=True)
     op.create_table(
         "step_run",
         sa.Column("run_id", sa.Text, primary_key=True),
