@@ -19,24 +19,6 @@ from modelkeel.wire.pipelines import EndRun, Job, PipelineRun
 RUNS = "/api/v1/pipelines/runs"
 
 
-def prepare(api: Api, job: Job) -> tuple[PipelineRun, str, Path]:
-    """The source run, the interpreter that has its environment, and the folder with its files."""
-    from modelkeel.sdk.reproducing.rebuild import rebuild_environment, restore_files, same_python
-
-    source = api.get(f"{RUNS}/{job.source}", type=PipelineRun)
-    root = Path(job.scratch) / (source.project or "project")
-    restore_files(api, source, root)
-    if source.environment is None:
-        raise KeelError("The run's environment was not captured.")
-    python = None if job.rebuild else same_python(source.environment)
-    return source, python or rebuild_environment(api, source.environment, Path(job.environments)), root
-
-
-def command(python: str, file: Path) -> list[str]:
-    """The command line that runs a prepared job."""
-    return [python, "-P", "-m", "modelkeel.sdk.worker", "--prepared", str(file)]
-
-
 def main() -> None:
     """Reads the job and does its part."""
     prepared = "--prepared" in sys.argv
@@ -47,6 +29,7 @@ def main() -> None:
         if prepared:
             _run(api, job)
             return
+        from modelkeel.sdk.reproducing.prepare import command, prepare
         from modelkeel.sdk.reproducing.rebuild import worker_environment
 
         source, python, root = prepare(api, job)

@@ -11,8 +11,8 @@ import msgspec
 from modelkeel.core.errors import InvalidInput, KeelError
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture.cache import cache_folder
+from modelkeel.sdk.reproducing.prepare import RUNS, command, prepare
 from modelkeel.sdk.reproducing.rebuild import worker_environment
-from modelkeel.sdk.worker import RUNS, command, prepare
 from modelkeel.wire.pipelines import Job, PipelineRun, RecordedReproduction, Reproduction
 
 TOLERANCE = 1e-6
