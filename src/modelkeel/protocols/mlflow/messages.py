@@ -5,6 +5,7 @@ import msgspec
 
 from modelkeel.core.errors import InvalidInput
 from modelkeel.tracking.models import Lifecycle, Metric, RunStatus
+from modelkeel.tracking.rules import PARAM_LENGTH, TAG_LENGTH
 
 
 class KeyValue(msgspec.Struct):
@@ -128,10 +129,6 @@ class LogInputs(RunId):
 
 class LogOutputs(RunId):
     models: list[WireModelOutput] = []
-
-
-class LogModel(RunId):
-    model_json: str = ""
 
 
 class SearchRuns(msgspec.Struct):
@@ -287,6 +284,16 @@ class TransitionStage(VersionId):
 def pairs(items: list[KeyValue]) -> dict[str, str]:
     """Keys and values; of a repeated key the last counts."""
     return {item.key: item.value for item in items}
+
+
+def params(items: list[KeyValue]) -> dict[str, str]:
+    """Params, cut to the longest value that is kept: stock servers do so, and users' runs rely on it."""
+    return {item.key: item.value[:PARAM_LENGTH] for item in items}
+
+
+def tags(items: list[KeyValue]) -> dict[str, str]:
+    """Tags of runs and logged models, cut like params."""
+    return {item.key: item.value[:TAG_LENGTH] for item in items}
 
 
 def lifecycles(view: str | int) -> tuple[Lifecycle, ...]:

@@ -28,8 +28,8 @@ def logged_model_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
             name=asked.name or None,
             model_type=asked.model_type,
             source_run=asked.source_run_id,
-            params=m.pairs(asked.params),
-            tags=m.pairs(asked.tags),
+            params=m.params(asked.params),
+            tags=m.tags(asked.tags),
         )
         return answers.OneLoggedModel(answers.logged_model(made))
 
@@ -47,13 +47,13 @@ def logged_model_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         await tracking.delete_logged_model(principal, asked.model_id)
 
     async def tag(principal: Principal, asked: m.LoggedModelTags) -> None:
-        await tracking.tag_logged_model(principal, asked.model_id, m.pairs(asked.tags))
+        await tracking.tag_logged_model(principal, asked.model_id, m.tags(asked.tags))
 
     async def untag(principal: Principal, asked: m.LoggedModelTagKey) -> None:
         await tracking.untag_logged_model(principal, asked.model_id, asked.tag_key)
 
     async def params(principal: Principal, asked: m.LoggedModelParams) -> None:
-        await tracking.log_model_params(principal, asked.model_id, m.pairs(asked.params))
+        await tracking.log_model_params(principal, asked.model_id, m.params(asked.params))
 
     async def folder(principal: Principal, asked: m.LoggedModelFolder) -> answers.ManyFiles:
         found = await tracking.logged_model(principal, asked.model_id)

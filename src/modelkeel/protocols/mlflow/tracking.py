@@ -88,7 +88,7 @@ def run_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
             asked.experiment_id,
             name=asked.run_name,
             started=asked.start_time,
-            tags=m.pairs(asked.tags),
+            tags=m.tags(asked.tags),
             user=asked.user_id,
         )
         return answers.OneRun(answers.run(run))
@@ -125,7 +125,7 @@ def run_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
 
     async def set_tag(principal: Principal, asked: m.RunKeyValue) -> None:
         require(run_id=asked.id, key=asked.key)
-        await tracking.set_tags(principal, asked.id, {asked.key: asked.value})
+        await tracking.set_tags(principal, asked.id, m.tags([m.KeyValue(asked.key, asked.value)]))
 
     async def delete_tag(principal: Principal, asked: m.RunKeyValue) -> None:
         require(run_id=asked.id, key=asked.key)
@@ -168,12 +168,12 @@ def series_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
 
     async def log_param(principal: Principal, asked: m.RunKeyValue) -> None:
         require(run_id=asked.id, key=asked.key)
-        await tracking.log_batch(principal, asked.id, params={asked.key: asked.value})
+        await tracking.log_batch(principal, asked.id, params=m.params([m.KeyValue(asked.key, asked.value)]))
 
     async def log_batch(principal: Principal, asked: m.LogBatch) -> None:
         require(run_id=asked.id)
         check_unique_params(param.key for param in asked.params)
-        await tracking.log_batch(principal, asked.id, asked.metrics, m.pairs(asked.params), m.pairs(asked.tags))
+        await tracking.log_batch(principal, asked.id, asked.metrics, m.params(asked.params), m.tags(asked.tags))
 
     async def history(principal: Principal, asked: m.MetricHistory) -> answers.ManyMetrics:
         require(run_id=asked.id, metric_key=asked.metric_key)
