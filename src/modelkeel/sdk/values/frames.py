@@ -60,8 +60,8 @@ def load_pandas(content: bytes) -> Any:
     described = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_DESCRIPTION])
     columns = [_restore(table[f"c{i}"], d) for i, d in enumerate(described["columns"])]
     index = _index(table, described)
-    plain = [column.array if isinstance(column, pd.Series) else column for column in columns]
-    frame = pd.DataFrame({i: pd.Series(column, index=index) for i, column in enumerate(plain)}, index=index)
+    series = {i: _indexed(column, index) for i, column in enumerate(columns)}
+    frame = pd.DataFrame(series, index=index)
     ranged = described["labels_range"]
     labels = pd.Index(described["labels"]) if ranged is None else pd.RangeIndex(*ranged)
     frame.columns = labels.rename(described["labels_name"])
@@ -169,6 +169,14 @@ def _restore(series: pl.Series, described: dict[str, Any]) -> Any:
         return pd.array(series.to_list(), dtype=described["dtype"])
     gap = np.nan if described["missing"] == "nan" else None
     return pd.Series([gap if v is None else v for v in series.to_list()], dtype=object)
+
+
+def _indexed(column: Any, index: Any) -> Any:
+    """A column under the table's own index, its dtype as it is: pandas would guess one from plain objects."""
+    import pandas as pd
+
+    values = column.array if isinstance(column, pd.Series) else column
+    return pd.Series(values, index=index, dtype=column.dtype)
 
 
 def _index(table: pl.DataFrame, described: dict[str, Any]) -> Any:
