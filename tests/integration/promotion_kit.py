@@ -1,12 +1,13 @@
 """People, models and versions for the tests of promotions, made through the real services."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from modelkeel.app import Keel
 from modelkeel.core.access import Principal, Role
 from modelkeel.governance.policy import parse
 from modelkeel.tracking.models import CONTEXT_TAG, ArtifactOwner, DatasetInput, Metric, ModelStatus
-from modelkeel.wire.pipelines import EndRun, StartRun
+from modelkeel.wire.pipelines import Capture, EndRun, Environment, Snapshot, StartRun
 
 MODEL = "flights"
 GATES: dict[str, Any] = {"metrics": [{"metric": "auc", "min": 0.6}], "schema": True, "approvals": 1}
@@ -88,30 +89,55 @@ async def types(keel: Keel, by: Principal, *wanted: str) -> list[str]:
     return [entry.type for entry in found]
 
 
-CODE = "c" * 64
-
-
 async def made_by_pipeline(
-    keel: Keel, by: Principal, *, origin: str = "user", code: str = CODE, end: bool = True, **fields: Any
+    keel: Keel,
+    by: Principal,
+    *,
+    source: str | None = None,
+    files: str = "train()",
+    target: str = "p.py:train",
+    **fields: Any,
 ) -> int:
-    """A version that a pipeline run registered; `launch` is the origin of runs that the server starts."""
+    """A version that a pipeline run registered.
+
+    Args:
+        keel: the services.
+        by: who runs it.
+        source: the run whose files the server launches; none: a person starts it.
+        files: content of the code snapshot that the run captures.
+        target: the function.
+        fields: of the version.
+    """
     wanted = StartRun(
         pipeline="train",
         project="p",
-        target="p.py:train",
+        target=target,
         params={},
         seed=0,
         paths=[],
-        code=code,
+        code="c" * 64,  # every run claims the same code: a claim proves nothing
         experiment="train",
         environment="e" * 64,
         python="3.11.9",
     )
-    run = await keel.pipelines.open_run(by, wanted, origin=origin, status="running", reason={})
+    origin, reason = ("launch", {"source": source}) if source else ("user", {})
+    run = await keel.pipelines.open_run(by, wanted, origin=origin, status="running", reason=reason)
     number = await version(keel, by, run_id=run, **fields)
-    if end:
-        await keel.pipelines.end(by, run, EndRun("finished"))
+    snapshot = await keel.content.put(by, _pieces(files.encode()))
+    lock = await keel.content.put(by, _pieces(b"numpy==2.3.0"))
+    environment = Environment("e" * 64, "3.11.9", "linux-x86_64", 1, lock.digest)
+    await keel.pipelines.capture(by, run, Capture(Snapshot(snapshot.digest, 1, snapshot.size), environment, {}))
+    await keel.pipelines.end(by, run, EndRun("finished"))
     return number
+
+
+async def run_of(keel: Keel, by: Principal, number: int) -> str:
+    """The run behind a version."""
+    return (await keel.registry.version_info(by, MODEL, number)).run_id
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def catch_up(keel: Keel) -> None:

@@ -5,7 +5,7 @@ import pytest
 from modelkeel.app import Keel
 from modelkeel.core.errors import InvalidInput, PermissionDenied, Refused
 from modelkeel.governance.standing import StandingRequest
-from tests.integration.promotion_kit import MODEL, People, catch_up, gates, made_by_pipeline, people, types
+from tests.integration.promotion_kit import MODEL, People, catch_up, gates, made_by_pipeline, people, run_of, types
 
 
 async def champion(keel: Keel) -> People:
@@ -19,6 +19,11 @@ async def champion(keel: Keel) -> People:
     return who
 
 
+async def retrained(keel: Keel, who: People, source: int = 1, **fields) -> int:
+    """A version that the server made by itself, with the files of another version's run."""
+    return await made_by_pipeline(keel, who.robot, source=await run_of(keel, who.olga, source), **fields)
+
+
 def word(**fields) -> StandingRequest:
     return StandingRequest(**{"model": MODEL, "metric": "auc", "min": 0.65, "like": 1, **fields})
 
@@ -29,7 +34,7 @@ async def statuses(keel: Keel, who: People) -> dict[int, str]:
 
 async def test_without_a_word_in_advance_it_waits(keel: Keel):
     who = await champion(keel)
-    await made_by_pipeline(keel, who.robot, origin="launch")
+    await retrained(keel, who)
     await catch_up(keel)
     assert await statuses(keel, who) == {1: "committed", 2: "waiting_approval"}
     waiting = (await keel.governance.promotions.all(who.olga, version=2))[0]
@@ -41,14 +46,14 @@ async def test_a_standing_approval_admits_as_many_as_it_says(keel: Keel):
     who = await champion(keel)
     given = await keel.governance.standing.give(who.vera, word())
     assert (given.left, given.name) == (1, "vera")
-    await made_by_pipeline(keel, who.robot, origin="launch")
+    await retrained(keel, who)
     await catch_up(keel)
     assert (await keel.registry.aliases(who.olga, MODEL)) == {"champion": 2}
     admitted = (await keel.governance.promotions.all(who.olga, version=2))[0]
     assert admitted.standing_approval == given.id
     assert "vera" in admitted.gates[-1].sentence
     assert (await keel.governance.standing.get(who.olga, given.id)).left == 0
-    await made_by_pipeline(keel, who.robot, origin="launch")
+    await retrained(keel, who)
     await catch_up(keel)
     assert await statuses(keel, who) == {1: "committed", 2: "committed", 3: "waiting_approval"}
     await keel.governance.standing.give(who.vera, word())
@@ -58,20 +63,35 @@ async def test_a_standing_approval_admits_as_many_as_it_says(keel: Keel):
 
 
 @pytest.mark.parametrize(
-    ("word_fields", "run_fields"),
+    ("word_fields", "source_fields", "run_fields"),
     [
-        ({}, {"auc": 0.64}),
-        ({}, {"code": "d" * 64}),
-        ({"metric": "f1"}, {}),
-        ({"like": None, "code": "d" * 64}, {}),
+        ({}, {}, {"auc": 0.64}),
+        ({"metric": "f1"}, {}, {}),
+        ({"like": None, "code": "d" * 64}, {}, {}),
+        ({}, {"files": "evil()"}, {}),
+        ({}, {"files": "evil()"}, {"files": "train()"}),  # the worker says that it ran other files than it was given
+        ({}, {"target": "p.py:evil"}, {}),
     ],
 )
-async def test_outside_its_limits_it_does_not_hold(keel: Keel, word_fields: dict, run_fields: dict):
+async def test_outside_its_limits_it_does_not_hold(
+    keel: Keel, word_fields: dict, source_fields: dict, run_fields: dict
+):
     who = await champion(keel)
     await keel.governance.standing.give(who.vera, word(**word_fields))
-    await made_by_pipeline(keel, who.robot, origin="launch", **run_fields)
+    source = await made_by_pipeline(keel, who.ann, **source_fields)
+    await retrained(keel, who, source, **run_fields)
     await catch_up(keel)
-    assert (await statuses(keel, who))[2] == "waiting_approval"
+    assert (await statuses(keel, who))[3] == "waiting_approval"
+
+
+async def test_it_follows_launches_back_to_the_run_that_a_person_started(keel: Keel):
+    who = await champion(keel)
+    await keel.governance.standing.give(who.vera, word(promotions=2))
+    second = await retrained(keel, who)
+    await catch_up(keel)
+    await retrained(keel, who, second)
+    await catch_up(keel)
+    assert (await keel.registry.aliases(who.olga, MODEL)) == {"champion": 3}
 
 
 async def test_it_never_covers_what_a_person_made(keel: Keel):
@@ -88,7 +108,7 @@ async def test_it_ends_with_its_policy_its_time_and_its_giver_s_will(keel: Keel)
     await keel.governance.standing.give(who.vera, word(days=1e-9))
     await keel.governance.standing.give(who.vera, word())
     await gates(keel, who.olga, metrics=[{"metric": "auc", "min": 0.61}])
-    await made_by_pipeline(keel, who.robot, origin="launch")
+    await retrained(keel, who)
     await catch_up(keel)
     assert (await statuses(keel, who))[2] == "waiting_approval"
 
@@ -96,7 +116,7 @@ async def test_it_ends_with_its_policy_its_time_and_its_giver_s_will(keel: Keel)
 async def test_revoked_after_the_gates_but_before_the_commit(keel: Keel):
     who = await champion(keel)
     given = await keel.governance.standing.give(who.vera, word())
-    number = await made_by_pipeline(keel, who.robot)
+    number = await retrained(keel, who)
     asked = await keel.governance.promote(who.olga, MODEL, number, "champion", automatic=False)
     assert asked.status == "approved"
     await keel.governance.standing.revoke(who.vera, given.id)
@@ -122,6 +142,6 @@ async def test_who_may_give_one(keel: Keel):
 
 async def test_a_run_that_a_person_started_asks_for_nothing(keel: Keel):
     who = await champion(keel)
-    await made_by_pipeline(keel, who.robot, origin="user")
+    await made_by_pipeline(keel, who.robot)
     await catch_up(keel)
     assert await statuses(keel, who) == {1: "committed"}

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from modelkeel.cli.output import print_json
@@ -42,7 +43,13 @@ def show(bill: dict[str, Any]) -> None:
     table.add_row("[bold]total[/]", "", "", "", f"[bold]{money(bill['total'])}[/]")
     table.add_section()
     for line in bill["models"]:
-        table.add_row(f"of which model {line['name']}", f"{line['count']} versions", "", "", money(line["amount"]))
+        table.add_row(
+            f"of which model {line['name']}",
+            f"{line['count']} version{'' if line['count'] == 1 else 's'}",
+            "",
+            "",
+            money(line["amount"]),
+        )
     for one in bill["per_1000_predictions"]:
         rows = f"{one['rows']:,} rows"
         table.add_row(f"1,000 predictions of {one['endpoint']}", rows, "", "", money(one["serving"]))
@@ -52,7 +59,7 @@ def show(bill: dict[str, Any]) -> None:
     table.add_row("saved by cached steps", steps, f"{saved['cpu_seconds']:.1f}", "", money(saved["amount"]))
     console.print(table)
     prices = bill["prices"]["prices"]
-    source = "default prices, set your own in [prices]" if bill["prices"]["default"] else "prices of [prices]"
+    source = "default prices, set your own" if bill["prices"]["default"] else "your prices"
     console.print(
         f"[dim]{source}: {prices['cpu_hour']:g} a CPU hour, {prices['gib_hour']:g} a GiB hour,"
         f" {prices['storage_gib_month']:g} a stored GiB month[/]",
@@ -60,7 +67,7 @@ def show(bill: dict[str, Any]) -> None:
     )
     reckoned = [*bill["pipelines"][:1], *bill["endpoints"][:1], bill["other_runs"]]
     for how in dict.fromkeys(line["how"] for line in reckoned):
-        console.print(f"[dim]· {how}[/]", highlight=False)
+        console.print(f"[dim]· {escape(how)}[/]", highlight=False)
 
 
 def money(amount: float) -> str:

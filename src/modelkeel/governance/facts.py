@@ -4,6 +4,7 @@ from typing import Any
 
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import NotFound
+from modelkeel.core.hashing import digest_of
 from modelkeel.governance.models import Candidate, Champion, Dataset
 from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
@@ -15,6 +16,7 @@ from modelkeel.tracking.models import CONTEXT_TAG, Run
 from modelkeel.tracking.service import Tracking
 
 MLMODEL = "MLmodel"
+MOST_LAUNCHES = 1_000  # a launched run may have a launched run as its source, back to the one that a person started
 
 
 class Facts:
@@ -95,14 +97,27 @@ class Facts:
         return bool(people) and all(kinds.get(identity) == "service" for identity in people)
 
     async def code(self, principal: Principal, run_id: str) -> str | None:
-        """Digest of the code of the pipeline run that made a version; None if no pipeline did."""
-        if not run_id:
-            return None
+        """Names what really ran behind a version: the files, the environment and the function of its pipeline run.
+
+        A run that the server launched ran what the server unpacked from its source, so the source is asked, not the
+        worker's own word. Digest of {snapshot, lock, wheels, target, paths}.
+
+        Returns:
+            The digest; None if no captured pipeline run made the version.
+        """
         try:
             run = await self._pipelines.run(principal, run_id)
+            for _ in range(MOST_LAUNCHES):
+                if run.origin != "launch":
+                    break
+                run = await self._pipelines.run(principal, str(run.reason.get("source", "")))
         except NotFound:
             return None
-        return run.code or None
+        if run.origin == "launch" or run.snapshot is None or run.environment is None:
+            return None
+        wheels = sorted(wheel.digest for wheel in run.environment.wheels)
+        found = {"snapshot": run.snapshot.digest, "lock": run.environment.lock, "wheels": wheels}
+        return digest_of({**found, "target": run.target, "paths": run.paths})
 
     async def _maker(self, principal: Principal, version: ModelVersion) -> str:
         """The run that made the files. A client may register them under another run, whose metrics prove nothing."""
