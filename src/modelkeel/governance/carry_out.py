@@ -5,6 +5,7 @@ else the alias moves at once. What is here also runs from ledger entries, so a c
 loses nothing.
 """
 
+import asyncio
 import logging
 
 from modelkeel.core.access import Principal, Role
@@ -53,6 +54,7 @@ class CarryOut:
         self._registry = registry
         self._pipelines = pipelines
         self._serving = serving
+        self._lock = asyncio.Lock()  # a decision is heard twice: by who made it and from the ledger
 
     async def carry_out(self, workspace: str, promotion: str) -> Promotion:
         """Deploys or commits an approved promotion, once; any other stays as it is.
@@ -60,6 +62,10 @@ class CarryOut:
         Raises:
             Conflict: its evidence is no longer current, or another rollout is under way.
         """
+        async with self._lock:
+            return await self._carry_out(workspace, promotion)
+
+    async def _carry_out(self, workspace: str, promotion: str) -> Promotion:
         actor = await self._actor(workspace)
         found = await self._promotions.get(actor, promotion)
         if found.status != "approved":

@@ -29,8 +29,8 @@ def judge(rule: ApprovalRule, approvals: Iterable[Approval], standing: StandingA
     if standing is not None:
         facts["standing"] = True
         sentence = (
-            f"Covered by the standing approval that {standing.name} gave; {standing.left} of"
-            f" {standing.promotions} promotions were left, until {standing.expires}."
+            f"Covered by the standing approval that {standing.name} gave for"
+            f" {standing.promotions} promotion{'' if standing.promotions == 1 else 's'} until {standing.expires}."
         )
         return [GateResult(GATE, "passed", sentence, facts)]
     names = ", ".join(a.name for a in given)
