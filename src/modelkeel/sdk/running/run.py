@@ -24,6 +24,7 @@ from modelkeel.sdk.running.results import Results
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.running.usage import Stopwatch, Used
 from modelkeel.sdk.values import Content, Encoded, decode, encode
+from modelkeel.sdk.values.pickled import forget_run
 from modelkeel.wire.pipelines import CachedStep, DataInput, KeyParts, Lookup, StepReport, Value
 
 Listener = Callable[[StepReport], None]
@@ -253,6 +254,7 @@ class RunContext:
             result = unwrap(call.step.function(*arguments, **named))
             used = watch.stop()
             encoded = encode(result)
+            forget_run(result)
         except BaseException as error:
             self._tell(_with(report, watch.stop(), status="failed", error=f"{type(error).__name__}: {error}"[:500]))
             raise

@@ -16,6 +16,12 @@ PROTOCOL = 5
 NOTE = "_mlflow_run_id"
 
 
+def forget_run(result: Any) -> None:
+    """Takes autolog's note off models that leave a step, so that they go on as they are stored: as their content."""
+    for item in result if isinstance(result, list | tuple) else [result]:
+        getattr(item, "__dict__", {}).pop(NOTE, None)
+
+
 class _Pickler(pickle.Pickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=PROTOCOL)
