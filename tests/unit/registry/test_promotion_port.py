@@ -100,6 +100,26 @@ async def test_an_alias_that_moved_while_the_guard_judged_is_a_conflict(
     assert guard.confirmed == []
 
 
+@pytest.mark.parametrize("way", ["rename", "delete the model", "delete the version"])
+async def test_an_alias_that_appeared_while_the_guard_judged_others_is_not_swept_along(
+    keel: Keel, person: Principal, flights: Registered, way: str
+) -> None:
+    await keel.registry.delete_alias(person, "flights", "champion")
+    await keel.registry.set_alias(person, "flights", "other", 1)
+    guard = Guard(open_=True)
+
+    async def somebody_else() -> None:
+        keel.registry.promotion = None
+        await keel.registry.set_alias(person, "flights", "champion", 1)
+        keel.registry.promotion = guard
+
+    guard.meanwhile = somebody_else
+    keel.registry.promotion = guard
+    with pytest.raises(Conflict, match="meanwhile"):
+        await ways(keel, person)[way]()
+    assert (await keel.registry.aliases(person, "flights")) == {"champion": 1, "other": 1}
+
+
 async def test_an_admitted_move_is_confirmed_in_its_transaction(
     keel: Keel, person: Principal, flights: Registered, fresh: Entries
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import math
 import struct
+import threading
 
 from modelkeel.app import Keel
 from modelkeel.core.access import Principal
@@ -71,6 +72,26 @@ async def test_a_later_write_voids_the_seal_and_gets_another(keel: Keel, person:
     assert await tracking.seal_quiet_runs(0) == 0
     assert len(set(seals)) == 5  # the tag and the file that came and went give an earlier seal again
     assert (seals[2], seals[4]) == (seals[4], seals[6])
+
+
+async def test_a_write_that_comes_while_the_seal_is_made_leaves_the_run_unsealed(keel: Keel, person: Principal) -> None:
+    run = await keel.tracking.create_run(person, "0")
+    await keel.tracking.end_run(person, run.id)
+    await asyncio.sleep(0.01)
+    gate = threading.Event()
+    held = asyncio.create_task(keel.database.write(lambda _tx: gate.wait(20)))  # the writer is busy
+    await asyncio.sleep(0.05)
+    late = asyncio.create_task(keel.tracking.log_batch(person, run.id, [Metric("late", 1.0, 0)]))
+    await asyncio.sleep(0.05)
+    sealing = asyncio.create_task(keel.tracking.seal_quiet_runs(0))  # reads the run as it was before
+    await asyncio.sleep(0.3)
+    gate.set()
+    await asyncio.gather(held, late, sealing)
+    assert (await keel.tracking.get_run(person, run.id)).seal is None
+    await asyncio.sleep(0.01)
+    assert await keel.tracking.seal_quiet_runs(0) == 1
+    entries = await keel.ledger.entries(person, types=["run.sealed"])
+    assert [entry.data["points"] for entry in entries] == [1]
 
 
 async def test_a_resumed_run_is_not_sealed_until_it_ends_again(keel: Keel, person: Principal) -> None:
