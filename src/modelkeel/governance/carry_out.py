@@ -7,6 +7,7 @@ loses nothing.
 
 import asyncio
 import logging
+from weakref import WeakValueDictionary
 
 from modelkeel.core.access import Principal, Role
 from modelkeel.core.errors import Conflict, KeelError, NotFound
@@ -54,7 +55,8 @@ class CarryOut:
         self._registry = registry
         self._pipelines = pipelines
         self._serving = serving
-        self._lock = asyncio.Lock()  # a decision is heard twice: by who made it and from the ledger
+        # a decision is heard twice: by who made it and from the ledger
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def carry_out(self, workspace: str, promotion: str) -> Promotion:
         """Deploys or commits an approved promotion, once; any other stays as it is.
@@ -62,7 +64,7 @@ class CarryOut:
         Raises:
             Conflict: its evidence is no longer current, or another rollout is under way.
         """
-        async with self._lock:
+        async with self._locks.setdefault(promotion, asyncio.Lock()):
             return await self._carry_out(workspace, promotion)
 
     async def _carry_out(self, workspace: str, promotion: str) -> Promotion:

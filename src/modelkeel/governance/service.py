@@ -105,9 +105,11 @@ class Governance:
         """Carries an approved promotion out: by a rollout where an endpoint serves the model, else at once."""
         self._authorizer.require(principal, Permission.PROMOTE, what="promotions")
         found = await self.promotions.get(principal, identity)
-        if found.status != "approved":
-            return await self.promotions.commit(principal, identity)  # says why not
-        return await self._carry_out.carry_out(principal.workspace, identity)
+        if found.status == "approved":
+            found = await self._carry_out.carry_out(principal.workspace, identity)
+        if found.status in {"approved", "committed"}:
+            return found
+        return await self.promotions.commit(principal, identity)  # says why not
 
     def subscriptions(self) -> list[Subscription]:
         """What governance hears of."""
