@@ -31,6 +31,7 @@ class Stage:
         ada: as the data scientist who trains.
         vera: as the second person, who approves.
         facts: what `--json` prints.
+        began: when it started, by the monotonic clock.
     """
 
     home: Path
@@ -41,6 +42,7 @@ class Stage:
     ada: Api
     vera: Api
     facts: dict[str, Any] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -50,7 +52,8 @@ class Stage:
 
     def chapter(self, number: int, title: str) -> None:
         """A heading."""
-        self.console.print(f"\n[bold cyan]{number}[/]  [bold]{title}[/]", highlight=False)
+        since = time.monotonic() - self.began
+        self.console.print(f"\n[bold cyan]{number}[/]  [bold]{title}[/]  [dim]{since:.0f} s[/]", highlight=False)
 
     def say(self, text: str) -> None:
         """One line of the story."""

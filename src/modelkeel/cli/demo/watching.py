@@ -47,7 +47,7 @@ class Watch:
     def __init__(self, stage: Stage, replay: Replay, first: int) -> None:
         self._stage = stage
         self._replay = replay
-        self._serving = first
+        self._first = self._serving = first
         self._told: set[str] = set()
         self.season = Season()
 
@@ -107,7 +107,7 @@ class Watch:
                 f" effect {alert['effect']:.2f} against {alert['threshold']:.2f}"
             )
         for promotion in reversed(owner.get("/api/v1/promotions", {"model": MODEL})):
-            if promotion["id"] in self._told or promotion["version"] == self._serving:
+            if promotion["id"] in self._told or promotion["version"] == self._first:
                 continue
             self._told.add(promotion["id"])
             gate = next(g for g in promotion["gates"] if g["gate"] == "better_than_champion")
