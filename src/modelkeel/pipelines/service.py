@@ -133,8 +133,15 @@ class Pipelines:
             row = self._mine(tx, principal, run_id)
             check_alive(run_id, row.status)
             _check_held(tx, principal.workspace, reports)
+            before = store.known_steps(tx, run_id, [report.index for report in reports])
+            keys = [report.key for report in reports if report.status == "cached" and report.key is not None]
+            known = {found.key: found for found in map(reading.cached_of, store.cached(tx, row.workspace, keys))}
             for report in reports:
-                self._record_step(tx, principal, row, report)
+                status, miss = before.get(report.index, ("", b""))
+                if status in {"", "running"}:
+                    told = _from_cache(known, report) if report.status == "cached" else report
+                    self._record_step(tx, principal, row, told, miss)
+                    before[report.index] = (report.status, miss)
             store.saw_run(tx, run_id)
 
         await self._db.write(work)
@@ -351,16 +358,11 @@ class Pipelines:
         texts = {"pipeline": wanted.pipeline, "params": msgspec.json.encode(wanted.params).decode()}
         self._ledger.record(tx, principal, "pipeline.started", {"run": run_id}, data, texts)
 
-    def _record_step(self, tx: Tx, principal: Principal, run: sa.Row[Any], report: StepReport) -> None:
-        before = store.step(tx, run.run_id, report.index)
-        if before is not None and before.status != "running":
-            return
-        miss = before.miss if before is not None else b"[]"
-        if report.status != "cached" and report.parts is not None and before is None:
+    def _record_step(self, tx: Tx, principal: Principal, run: sa.Row[Any], report: StepReport, miss: bytes) -> None:
+        if not miss and report.status != "cached" and report.parts is not None:
             last = reading.parts_of(store.last_parts(tx, run.workspace, f"{run.pipeline}/{report.name}"))
             miss = msgspec.json.encode(miss_reasons(report.parts, last))
-        if report.status == "cached":
-            report = _from_cache(tx, run.workspace, report)
+        miss = miss or b"[]"
         store.put_step(tx, _step_row(run, report, miss))
         if report.status == "running":
             return
@@ -387,19 +389,18 @@ class Pipelines:
         self._ledger.record(tx, principal, kind, subject, data, {"name": report.name})
 
 
-def _from_cache(tx: Tx, workspace: str, report: StepReport) -> StepReport:
+def _from_cache(known: dict[str, CachedStep], report: StepReport) -> StepReport:
     """The report with what the cache itself says was paid, by whom, and for which result."""
-    rows = store.cached(tx, workspace, [str(report.key)])
-    if not rows:
+    found = known.get(str(report.key))
+    if found is None:
         raise Conflict("That result is not in the cache any more.", hint="Run the step.")
-    known = reading.cached_of(rows[0])
     return msgspec.structs.replace(
         report,
-        output=known.output,
-        paid_by=known.run_id,
-        paid_step=known.step,
-        saved_us=known.wall_us,
-        logged=known.logged,
+        output=found.output,
+        paid_by=found.run_id,
+        paid_step=found.step,
+        saved_us=found.wall_us,
+        logged=found.logged,
     )
 
 

@@ -187,8 +187,11 @@ def steps(tx: Tx, run_id: str) -> Sequence[sa.Row[Any]]:
     return tx.all(sa.select(step_run).where(step_run.c.run_id == run_id).order_by(step_run.c.step))
 
 
-def step(tx: Tx, run_id: str, index: int) -> sa.Row[Any] | None:
-    return tx.one(sa.select(step_run).where(step_run.c.run_id == run_id, step_run.c.step == index))
+def known_steps(tx: Tx, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[str, bytes]]:
+    """Status and miss reasons of those steps that were told of before."""
+    s = step_run.c
+    query = sa.select(s.step, s.status, s.miss).where(s.run_id == run_id, s.step.in_(indexes))
+    return {row.step: (row.status, row.miss) for row in tx.all(query)} if indexes else {}
 
 
 def stop_steps(tx: Tx, run_id: str, error: str) -> None:

@@ -91,7 +91,8 @@ class Recorder:
     def _send(self, batch: list[tuple[StepReport, dict[str, Content], bool]]) -> None:
         for _, content, repair in batch:
             store_content(self._api, content, repair=repair)
-        reports, path = Reports([report for report, _, _ in batch]), f"/api/v1/pipelines/runs/{self._run_id}/steps"
+        last = {report.index: report for report, _, _ in batch}  # who ended meanwhile need not be told of as running
+        reports, path = Reports(list(last.values())), f"/api/v1/pipelines/runs/{self._run_id}/steps"
         patiently(lambda: self._api.post(path, reports))
 
 
