@@ -1,4 +1,4 @@
-"""Other tools' servers for comparison, each in a virtual environment of its own under `bench/.venvs`."""
+"""Other tools' servers for comparison, each in a virtual environment of its own (`bench/.venv-NAME`)."""
 
 import shutil
 import socket
@@ -12,16 +12,19 @@ from pathlib import Path
 
 import httpx
 
-VENVS = Path(__file__).parent / ".venvs"
+HERE = Path(__file__).parent
 
 
 def environment(name: str, *packages: str) -> Path:
     """The Python of a virtual environment with some packages, made on first use."""
-    python = VENVS / name / "bin" / "python"
-    ready = VENVS / name / "ready"
+    folder = HERE / f".venv-{name}"
+    python, ready = folder / "bin" / "python", folder / "ready"
     if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENVS / name)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *packages], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        command = [str(python), "-m", "pip", "install", "-q", *packages]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(packages)} can't be installed:\n{done.stderr}")
         ready.touch()
     return python
 

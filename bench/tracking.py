@@ -81,8 +81,10 @@ def ingest(server: str, url: str, experiment: str, seconds: int, connections: in
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(WRK.replace("RUN", run_id))
         script.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", script.name, url]
-        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        output = ""
+        for length in (2, seconds):  # the first pass warms up and is not counted
+            command = ["wrk", "-t1", f"-c{connections}", f"-d{length}s", "--latency", "-s", script.name, url]
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", output)[0])
     half, most = (_milliseconds(re.findall(rf"{p}%\s+(\S+)", output)[0]) for p in (50, 99))
     bad = re.findall(r"Non-2xx or 3xx responses: (\d+)", output)
