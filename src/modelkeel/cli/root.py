@@ -1,38 +1,49 @@
 """The table of commands. Each is named by its module and imported only when it runs, so `--help` stays quick."""
 
+import sys
+
 import cyclopts
 
 from modelkeel.version import __version__
 
+_COMMANDS = (
+    # name, where it is, what the list of commands says of it
+    ("up", "up:up", "Start the server."),
+    ("down", "up:down", "Stop the server of a home, and its prediction processes."),
+    ("login", "login:login", "Show which server commands talk to, and who it takes you for."),
+    ("run", "run:run", "Run a pipeline."),
+    ("runs", "run:runs", "List pipeline runs."),
+    ("reproduce", "reproduce:reproduce", "Rerun an old run and prove whether the result is the same."),
+    ("deploy", "deploy:deploy", "Deploy a registered model version to an endpoint."),
+    ("endpoints", "deploy:endpoints", "List endpoints."),
+    ("rollback", "deploy:rollback", "Give all traffic back to the revision that had it before."),
+    ("rollout", "deploy:rollout", "Look at, or end, the rollout under way at an endpoint."),
+    ("promote", "promote:promote", "Ask for a model version to take a protected alias."),
+    ("approve", "approve:approve", "Approve a promotion."),
+    ("reject", "approve:reject", "Reject a promotion."),
+    ("approvals", "approve:approvals", "List promotions that wait for approval."),
+    ("standing-approval", "approve:standing_approval", "Approve in advance what the server retrains."),
+    ("apply", "policy:apply", "Put the gates, rollouts, monitors and prices of a project in force."),
+    ("trace", "trace:trace", "Show what and who stands behind a prediction or a version."),
+    ("served", "trace:served", "Show what served at a time."),
+    ("costs", "costs:costs", "Show what the workspace has cost."),
+    ("users", "users:users", "People and service accounts of the workspace."),
+    ("token", "users:token", "API tokens."),
+    ("audit", "audit:audit", "Read, export and verify the ledger."),
+    ("watch", "watch:watch", "Show how an endpoint's model does."),
+    ("predictions", "predictions:predictions", "Look into the prediction log."),
+    ("demo", "demo.command:demo", "Live one model's whole life on a year of real flights."),
+    ("doctor", "doctor:doctor", "Check the installation and say what to mend."),
+)
+_LISTING = sys.argv[1:] in ([], ["--help"], ["-h"])
+"""Whether the list of commands is wanted; a command's own help comes from its docstring, which its line would hide."""
+
 app = cyclopts.App(
     name="modelkeel",
     version=__version__,
+    help_format="plaintext",  # markdown would cost 60 ms of imports
     help="The whole life of a machine-learning model in one place.",
     help_epilogue="Start with `modelkeel up`, or see everything at once with `modelkeel demo`.",
 )
-app.command("modelkeel.cli.up:up")
-app.command("modelkeel.cli.up:down")
-app.command("modelkeel.cli.login:login")
-app.command("modelkeel.cli.run:run")
-app.command("modelkeel.cli.run:runs")
-app.command("modelkeel.cli.reproduce:reproduce")
-app.command("modelkeel.cli.deploy:deploy")
-app.command("modelkeel.cli.deploy:endpoints")
-app.command("modelkeel.cli.deploy:rollback")
-app.command("modelkeel.cli.deploy:rollout")
-app.command("modelkeel.cli.promote:promote")
-app.command("modelkeel.cli.approve:approve")
-app.command("modelkeel.cli.approve:reject")
-app.command("modelkeel.cli.approve:approvals")
-app.command("modelkeel.cli.approve:standing_approval", name="standing-approval")
-app.command("modelkeel.cli.policy:apply")
-app.command("modelkeel.cli.trace:trace")
-app.command("modelkeel.cli.trace:served")
-app.command("modelkeel.cli.costs:costs")
-app.command("modelkeel.cli.users:users")
-app.command("modelkeel.cli.users:token")
-app.command("modelkeel.cli.audit:audit")
-app.command("modelkeel.cli.watch:watch")
-app.command("modelkeel.cli.predictions:predictions", name="predictions")
-app.command("modelkeel.cli.demo.command:demo")
-app.command("modelkeel.cli.doctor:doctor")
+for _name, _place, _line in _COMMANDS:
+    app.command(f"modelkeel.cli.{_place}", name=_name, help=_line if _LISTING else None)
