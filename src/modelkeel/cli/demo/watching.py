@@ -16,6 +16,7 @@ DAY = 86_400_000
 WEEK = 7 * DAY
 LATENESS_DAYS = 2
 PATIENCE = 180.0
+CONTROLLER_SECONDS = 0.7
 
 
 @dataclass(slots=True)
@@ -60,6 +61,8 @@ class Watch:
                 now = start + day * DAY
                 bar.update(task, description=rfc3339(now)[:10])
                 self._replay.day(now, now + DAY, lambda rows: bar.advance(task, rows))
+                if self._moving():
+                    time.sleep(CONTROLLER_SECONDS)  # a step of a rollout takes the server a second, not a day
                 past = day - LATENESS_DAYS
                 if past >= 7 and past % 7 == 0:
                     self._settle(start + (past // 7 - 1) * WEEK)
@@ -91,8 +94,14 @@ class Watch:
         return len({p["version"] for p in promotions}) > finished and not self._preparing()
 
     def _preparing(self) -> bool:
+        return self._rollout() == "preparing"
+
+    def _moving(self) -> bool:
+        return self._rollout() in {"shadow", "stepping"}
+
+    def _rollout(self) -> str:
         rollout = self._stage.owner.get(f"/api/v1/endpoints/{ENDPOINT}")["rollout"]
-        return rollout is not None and rollout["state"] == "preparing"
+        return "" if rollout is None else str(rollout["state"])
 
     def _tell(self, week: int) -> None:
         owner, stage = self._stage.owner, self._stage
