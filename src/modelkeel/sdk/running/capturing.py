@@ -18,13 +18,14 @@ class Capturing:
     Args:
         root: the project's folder.
         notebook: whether the pipeline has no file, so that there is nothing to take a snapshot of.
-        source: the snapshot from which the folder was unpacked; it knows the commit.
+        source: the snapshot from which the folder was unpacked; it stands for this run too.
     """
 
     def __init__(self, root: Path, *, notebook: bool, source: Snapshot | None = None) -> None:
         self._source = source
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="keel-capture")
-        self._snapshot = None if notebook else self._pool.submit(snapshot.capture, root)
+        taken = notebook or source is not None
+        self._snapshot = None if taken else self._pool.submit(snapshot.capture, root)
         self._environment: Future[Locked] = self._pool.submit(environment.lock, root)
 
     def hand_in(self, api: Api, run_id: str, data: list[DataInput]) -> None:
@@ -34,12 +35,10 @@ class Capturing:
             KeelError: the server refused it.
         """
         content: dict[str, Content] = {}
-        taken = None
+        taken = self._source
         if self._snapshot is not None:
             found = self._snapshot.result()
             taken = found.snapshot
-            if self._source is not None and self._source.digest == taken.digest:
-                taken = self._source
             if found.diff and taken.diff:
                 content[taken.diff] = found.diff
             held = patiently(lambda: api.post("/api/v1/blobs/held", {"digests": [found.snapshot.digest]}))
