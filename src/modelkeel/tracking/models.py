@@ -257,13 +257,6 @@ class ListedArtifact(msgspec.Struct, frozen=True):
     size: int | None
 
 
-class Page(msgspec.Struct, frozen=True):
-    """How much of a list is wanted, from where."""
-
-    limit: int
-    offset: int = 0
-
-
 def tree_of(files: list[ArtifactFile]) -> ArtifactTree:
     """Files in order of path, with `digest_of` [[path, digest, size], …]."""
     ordered = sorted(files, key=lambda file: file.path)

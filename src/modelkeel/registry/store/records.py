@@ -26,13 +26,6 @@ def model_named(tx: Tx, workspace: str, name: str) -> RegisteredModel | None:
     return None if row is None else load_models(tx, [row])[0]
 
 
-def model_with_id(tx: Tx, workspace: str, identity: str) -> RegisteredModel | None:
-    """The model with that id, unless it was deleted."""
-    where = (registered_model.c.workspace == workspace, registered_model.c.id == identity, SHOWN)
-    row = tx.one(sa.select(registered_model).where(*where))
-    return None if row is None else load_models(tx, [row])[0]
-
-
 def load_models(tx: Tx, rows: Sequence[sa.Row[Any]]) -> list[RegisteredModel]:
     """Models with tags and aliases, in the order of the rows."""
     tags: dict[str, dict[str, str]] = defaultdict(dict)
