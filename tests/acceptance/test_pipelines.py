@@ -355,3 +355,29 @@ def test_a_lost_worker_ends_its_run_as_failed(project: Project) -> None:
         time.sleep(0.1)
     assert run["status"] == "failed"
     assert project.get(f"/api/v1/runs/{run_id}")["status"] == "FAILED"
+
+
+def test_a_launched_run_outlives_a_killed_server() -> None:
+    home = Path(tempfile.mkdtemp(prefix="mk"))
+    server = start_server(home / "home")
+    port = server.url.rpartition(":")[2]
+    try:
+        project = Project(server, home / "project")
+        project.write(slow=SLOW)
+        project.run("slow.py:slow")
+        with server.client(server.token) as client:
+            answer = client.post("/api/v1/pipelines/slow/launch", json={"params": {"seconds": 3}})
+        run_id = answer.raise_for_status().json()["run_id"]
+        deadline = time.monotonic() + 60
+        while project.get(f"{RUNS}/{run_id}")["status"] != "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        server.kill()
+        server = project.server = start_server(home / "home", "--port", port)
+        while (run := project.get(f"{RUNS}/{run_id}"))["status"] == "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (run["status"], _status(run)) == ("finished", {"wait": "finished"})
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)

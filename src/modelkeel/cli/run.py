@@ -110,17 +110,20 @@ def runs(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("run", "pipeline", "status", "started", "seconds", "steps", "cached", "saved", "by", box=None)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("run", no_wrap=True)
+    for name in ("pipeline", "status", "started", "time", "steps", "saved", "by"):
+        table.add_column(name)
     for item in found:
+        cached = f" ({item['cached_steps']} cached)" if item["cached_steps"] else ""
         table.add_row(
             item["run_id"],
             item["pipeline"],
             item["status"],
-            item["started"][:19].replace("T", " "),
-            f"{item['seconds']:.2f}",
-            str(item["steps"]),
-            str(item["cached_steps"]),
-            f"{item['saved_seconds']:.2f} s",
+            item["started"][5:16].replace("T", " "),
+            f"{item['seconds']:.1f} s",
+            f"{item['steps']}{cached}",
+            f"{item['saved_seconds']:.1f} s",
             item["user"],
         )
     Console().print(table)

@@ -128,6 +128,7 @@ class Launches:
                     await self._look(row)
                 except KeelError:
                     _log.exception("run %s could not be looked after", row.run_id)
+            self._children = {run: child for run, child in self._children.items() if child.poll() is None}
             for run_id, child in list(self._children.items()):
                 if child.poll() is not None:  # reaped, so that ended workers do not pile up as zombies
                     del self._children[run_id]
@@ -138,13 +139,14 @@ class Launches:
             if now_ms() - row.seen > LOST_MS:
                 await self._lost(row, "The process that ran it was not heard of for five minutes.")
         elif row.pid is None:
-            if row.run_id not in self._starting:
-                await self._start(row.run_id, row.workspace)
+            await self._start(row.run_id, row.workspace)
         elif not self._lives(row):
             await self._lost(row, self._last_words(row.run_id))
 
     async def _start(self, run_id: str, workspace: str) -> None:
         """Starts the worker of a run that waits for one."""
+        if run_id in self._starting:
+            return
         self._starting.add(run_id)
         try:
             row = await self._db.read(lambda tx: store.run(tx, workspace, run_id))
@@ -198,8 +200,8 @@ class Launches:
     def _lives(self, row: sa.Row[Any]) -> bool:
         """Whether the worker's process is there; of another server's child the command line tells."""
         child = self._children.get(row.run_id)
-        if child is not None:
-            return child.poll() is None
+        if child is not None and child.poll() is not None:
+            return False
         try:
             told = Path(f"/proc/{row.pid}/cmdline").read_bytes()
         except OSError:

@@ -210,10 +210,14 @@ def publish(tx: Tx, row: Mapping[str, Any]) -> None:
     )
 
 
-def cached(tx: Tx, workspace: str, keys: Iterable[str]) -> Sequence[sa.Row[Any]]:
+def cached(tx: Tx, workspace: str, keys: Iterable[str], *, launched: bool = False) -> Sequence[sa.Row[Any]]:
+    """What the workspace has under some keys; with `launched`, only what runs that the server started computed."""
     wanted = list(keys)
     c = step_cache.c
-    return tx.all(sa.select(step_cache).where(c.workspace == workspace, c.key.in_(wanted))) if wanted else []
+    query = sa.select(step_cache).where(c.workspace == workspace, c.key.in_(wanted))
+    if launched:
+        query = query.join(pipeline_run, pipeline_run.c.run_id == c.run_id).where(pipeline_run.c.origin == "launch")
+    return tx.all(query) if wanted else []
 
 
 def keys_of(tx: Tx, run_id: str) -> list[str]:
