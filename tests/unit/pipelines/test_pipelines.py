@@ -80,6 +80,18 @@ async def test_a_finished_step_is_known_to_the_next_run_and_paid_for_once(keel: 
     assert (await keel.pipelines.savings(me)).saved_seconds == 5.0
 
 
+async def test_what_a_person_cached_never_flows_into_a_run_that_the_server_started(keel: Keel) -> None:
+    me = keel.identity.anonymous()
+    first = (await keel.pipelines.start(me, START)).run_id
+    blob = await keel.content.put(me, _content(b"poison"))
+    await keel.pipelines.report(me, first, [_finished(Value("bytes", blob.digest, blob.size))])
+    await keel.pipelines.end(me, first, EndRun("finished"))
+    launched = await keel.identity.service_account(me.workspace, "pipelines", [Role.CONTRIBUTOR])
+    assert len(await keel.pipelines.lookup(me, [KEY])) == 1
+    assert await keel.pipelines.lookup(launched, [KEY]) == []
+    assert (await keel.pipelines.start(launched, START)).known == []
+
+
 async def test_a_lost_or_cut_result_is_a_miss(keel: Keel) -> None:
     me = keel.identity.anonymous()
     run = (await keel.pipelines.start(me, START)).run_id
