@@ -139,7 +139,8 @@ class Pipelines:
             _check_held(tx, principal.workspace, reports)
             before = store.known_steps(tx, run_id, [report.index for report in reports])
             keys = [report.key for report in reports if report.status == "cached" and report.key is not None]
-            known = {found.key: found for found in map(reading.cached_of, store.cached(tx, row.workspace, keys))}
+            found = store.cached(tx, row.workspace, keys, launched=_trusts_launched_only(principal))
+            known = {cached.key: cached for cached in map(reading.cached_of, found)}
             for report in reports:
                 status, miss = before.get(report.index, ("", b""))
                 if status in {"", "running"}:
