@@ -63,7 +63,7 @@ class Catalog(Aliases):
             model = self._model(tx, principal, name)
             if model.description != description:
                 store.change_model(tx, model.id, description=description)
-                texts = {"description": description}
+                texts = {"name": name, "description": description}
                 self._ledger.record(tx, principal, "model.updated", {"model": model.id}, {}, texts)
             return self._model(tx, principal, name)
 
@@ -126,7 +126,7 @@ class Catalog(Aliases):
                 return
             store.set_model_tag(tx, model.id, key, value)
             store.change_model(tx, model.id)
-            texts = {"key": key, "value": value}
+            texts = {"name": name, "key": key, "value": value}
             self._ledger.record(tx, principal, "model.tagged", {"model": model.id}, {"change": "set"}, texts)
 
         await self._db.write(work)
@@ -142,7 +142,8 @@ class Catalog(Aliases):
             store.delete_model_tag(tx, model.id, key)
             store.change_model(tx, model.id)
             change = {"change": "deleted"}
-            self._ledger.record(tx, principal, "model.tagged", {"model": model.id}, change, {"key": key})
+            texts = {"name": name, "key": key}
+            self._ledger.record(tx, principal, "model.tagged", {"model": model.id}, change, texts)
 
         await self._db.write(work)
 

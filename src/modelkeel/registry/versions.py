@@ -163,7 +163,7 @@ class Versions(Aliases):
             found = self._version(tx, principal, name, version)
             if found.description != description:
                 store.change_version(tx, found.model_id, version, description=description)
-                texts = {"description": description}
+                texts = {"name": name, "description": description}
                 self._ledger.record(tx, principal, "version.updated", _subject(found), {}, texts)
             return self._version(tx, principal, name, version)
 
@@ -188,7 +188,8 @@ class Versions(Aliases):
                 self._drop_alias(tx, principal, model, change.alias)
             store.change_version(tx, model.id, version, deleted=tx.now)
             store.change_model(tx, model.id)
-            self._ledger.record(tx, principal, "version.deleted", _subject(found), {"version": version})
+            data, texts = {"version": version}, {"name": name}
+            self._ledger.record(tx, principal, "version.deleted", _subject(found), data, texts)
 
         await self._db.write(work)
 
@@ -203,7 +204,7 @@ class Versions(Aliases):
                 return
             store.set_version_tag(tx, found.model_id, version, key, value)
             store.change_version(tx, found.model_id, version)
-            texts = {"key": key, "value": value}
+            texts = {"name": name, "key": key, "value": value}
             self._ledger.record(tx, principal, "version.tagged", _subject(found), {"change": "set"}, texts)
 
         await self._db.write(work)
@@ -219,7 +220,8 @@ class Versions(Aliases):
             store.delete_version_tag(tx, found.model_id, version, key)
             store.change_version(tx, found.model_id, version)
             change = {"change": "deleted"}
-            self._ledger.record(tx, principal, "version.tagged", _subject(found), change, {"key": key})
+            texts = {"name": name, "key": key}
+            self._ledger.record(tx, principal, "version.tagged", _subject(found), change, texts)
 
         await self._db.write(work)
 
