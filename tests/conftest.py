@@ -91,11 +91,11 @@ def _clients_forget() -> Iterator[None]:
     before = {name: value for name, value in os.environ.items() if name.startswith(ours)}
     experiment, address = fluent._active_experiment_id, mlflow.get_tracking_uri()
     yield
+    fluent._active_experiment_id = experiment
+    mlflow.set_tracking_uri(address)  # also sets a variable, so this comes before they are restored
     for name in [name for name in os.environ if name.startswith(ours)]:
         del os.environ[name]
     os.environ.update(before)
-    fluent._active_experiment_id = experiment
-    mlflow.set_tracking_uri(address)
 
 
 @pytest.fixture
