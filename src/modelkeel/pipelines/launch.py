@@ -129,9 +129,6 @@ class Launches:
                 except KeelError:
                     _log.exception("run %s could not be looked after", row.run_id)
             self._children = {run: child for run, child in self._children.items() if child.poll() is None}
-            for run_id, child in list(self._children.items()):
-                if child.poll() is not None:  # reaped, so that ended workers do not pile up as zombies
-                    del self._children[run_id]
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, row: sa.Row[Any]) -> None:
