@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,9 +85,8 @@ def start_server(home: Path, *options: str) -> Server:
     raise AssertionError(f"the server did not start:\n{log.read_text()}")
 
 
-@pytest.fixture(autouse=True)
-def _clients_forget() -> Iterator[None]:
-    """What a test told the clients of this process, by variable or by mlflow's globals, ends with the test."""
+@contextmanager
+def _forgetting() -> Iterator[None]:
     ours = ("MODELKEEL_", "MLFLOW_")
     before = {name: value for name, value in os.environ.items() if name.startswith(ours)}
     experiment, address = fluent._active_experiment_id, mlflow.get_tracking_uri()
@@ -96,6 +96,20 @@ def _clients_forget() -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith(ours)]:
         del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _clients_of_a_module_forget() -> Iterator[None]:
+    """What a module's fixtures told the clients of this process ends with the module."""
+    with _forgetting():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clients_forget() -> Iterator[None]:
+    """What a test told the clients of this process, by variable or by mlflow's globals, ends with the test."""
+    with _forgetting():
+        yield
 
 
 @pytest.fixture
