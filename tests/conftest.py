@@ -10,7 +10,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,31 +84,44 @@ def start_server(home: Path, *options: str) -> Server:
     raise AssertionError(f"the server did not start:\n{log.read_text()}")
 
 
-@contextmanager
-def _forgetting() -> Iterator[None]:
-    ours = ("MODELKEEL_", "MLFLOW_")
-    before = {name: value for name, value in os.environ.items() if name.startswith(ours)}
-    experiment, address = fluent._active_experiment_id, mlflow.get_tracking_uri()
-    yield
-    fluent._active_experiment_id = experiment
-    mlflow.set_tracking_uri(address)  # also sets a variable, so this comes before they are restored
-    for name in [name for name in os.environ if name.startswith(ours)]:
-        del os.environ[name]
-    os.environ.update(before)
+@dataclass(frozen=True)
+class _Told:
+    """What the clients of this process were told, by variable or by mlflow's globals."""
+
+    variables: dict[str, str]
+    experiment: str | None
+    address: str
+
+    @classmethod
+    def now(cls) -> "_Told":
+        variables = {name: value for name, value in os.environ.items() if name.startswith(("MODELKEEL_", "MLFLOW_"))}
+        return cls(variables, fluent._active_experiment_id, mlflow.get_tracking_uri())
+
+    def restore(self) -> None:
+        fluent._active_experiment_id = self.experiment
+        mlflow.set_tracking_uri(self.address)  # also sets a variable, so this comes before they are restored
+        for name in _Told.now().variables:
+            del os.environ[name]
+        os.environ.update(self.variables)
+
+
+AT_FIRST = _Told.now()
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _clients_of_a_module_forget() -> Iterator[None]:
-    """What a module's fixtures told the clients of this process ends with the module."""
-    with _forgetting():
-        yield
+def _modules_start_anew() -> Iterator[None]:
+    """What fixtures of a module, or of the whole session, told the clients does not reach another module."""
+    AT_FIRST.restore()
+    yield
+    AT_FIRST.restore()
 
 
 @pytest.fixture(autouse=True)
 def _clients_forget() -> Iterator[None]:
-    """What a test told the clients of this process, by variable or by mlflow's globals, ends with the test."""
-    with _forgetting():
-        yield
+    """What a test told the clients of this process ends with the test."""
+    before = _Told.now()
+    yield
+    before.restore()
 
 
 @pytest.fixture
