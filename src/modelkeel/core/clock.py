@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from modelkeel.core.errors import InvalidInput
 
@@ -13,8 +14,13 @@ def now_ms() -> int:
 
 def rfc3339(ms: int) -> str:
     """`2026-11-23T06:30:16.123Z` for milliseconds since 1970 (RFC 3339, always UTC, three digits)."""
-    moment = datetime.fromtimestamp(ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1000)
+def _second(seconds: int) -> str:
+    """Kept, because a busy server formats the same second many times."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_rfc3339(text: str) -> int:

@@ -18,6 +18,7 @@ head = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("frontier", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.BigInteger, nullable=False),
 )
 entry = sa.Table(
     "ledger_entry",
@@ -76,7 +77,16 @@ cursor = sa.Table(
     sa.Column("index", sa.BigInteger, nullable=False),
 )
 
-Rows = dict[sa.Table, list[dict[str, Any]]]
+# Built once: making a statement anew costs more than running it.
+_READ_HEAD = sa.select(head.c.frontier, head.c.time).with_for_update()
+_MOVE_HEAD = sa.update(head).values(
+    size=sa.bindparam("new_size"), frontier=sa.bindparam("new_frontier"), time=sa.bindparam("new_time")
+)
+_READ_CHAIN = sa.select(workspace_head.c.wseq, workspace_head.c.wprev).where(
+    workspace_head.c.workspace == sa.bindparam("at")
+)
+
+Rows = dict[sa.Table, list[tuple[Any, ...]]]  # values in the order of the table's columns
 
 
 @dataclass(slots=True)
@@ -102,29 +112,16 @@ class Gathering:
     def append(self, tx: Tx, draft: Draft) -> int:
         """Seals a draft as the next entry and returns its index."""
         if draft.workspace not in self.chains:
-            found = tx.one(sa.select(workspace_head).where(workspace_head.c.workspace == draft.workspace))
+            found = tx.one(_READ_CHAIN, {"at": draft.workspace})
             self.chains[draft.workspace] = (found.wseq, found.wprev) if found else (0, "")
         wseq, wprev = self.chains[draft.workspace]
         self.clock = max(self.clock, tx.now)  # the ledger's time never runs backwards
         sealed = seal(draft, time_ms=self.clock, wseq=wseq, wprev=wprev)
         index, digest = self.frontier.size, leaf_hash(sealed.bytes)
-        self.rows[entry].append(
-            {
-                "index": index,
-                "workspace": draft.workspace,
-                "wseq": wseq,
-                "type": draft.type,
-                "time": self.clock,
-                "actor": draft.actor,
-                "bytes": sealed.bytes,
-            }
-        )
-        closed = self.frontier.append(digest)
-        self.rows[node] += [{"level": n.level, "index": n.index, "hash": n.hash} for n in closed]
-        self.rows[subject] += [{"kind": k, "id": str(v), "index": index} for k, v in draft.subject.items()]
-        self.rows[text] += [
-            {"index": index, "name": name, "salt": salt, "text": plain} for name, (salt, plain) in sealed.salts.items()
-        ]
+        self.rows[entry].append((index, draft.workspace, wseq, draft.type, self.clock, draft.actor, sealed.bytes))
+        self.rows[node] += [(n.level, n.index, n.hash) for n in self.frontier.append(digest)]
+        self.rows[subject] += [(kind, str(identity), index) for kind, identity in draft.subject.items()]
+        self.rows[text] += [(index, name, salt, plain) for name, (salt, plain) in sealed.salts.items()]
         self.chains[draft.workspace] = (wseq + 1, digest.hex())
         return index
 
@@ -133,10 +130,11 @@ class Gathering:
             return
         for table, rows in self.rows.items():
             if rows:
-                tx.run(sa.insert(table), rows)
+                tx.insert_many(table, rows)
         chains = [{"workspace": w, "wseq": wseq, "wprev": wprev} for w, (wseq, wprev) in self.chains.items()]
         tx.upsert(workspace_head, chains, keys=["workspace"], update=["wseq", "wprev"])
-        tx.run(sa.update(head).values(size=self.frontier.size, frontier=self.frontier.to_bytes()))
+        edge = self.frontier
+        tx.run(_MOVE_HEAD, {"new_size": edge.size, "new_frontier": edge.to_bytes(), "new_time": self.clock})
 
     def committed(self) -> None:
         if self.rows[entry]:
@@ -145,13 +143,12 @@ class Gathering:
 
 def gather(tx: Tx, wake: Any) -> Gathering:
     """Locks the head (on Postgres; SQLite has one writer) and starts a group's gathering from it."""
-    found = tx.one(sa.select(head.c.frontier).with_for_update())
+    found = tx.one(_READ_HEAD)
     if found is None:
-        tx.upsert(head, {"id": 1, "size": 0, "frontier": Frontier().to_bytes()}, keys=["id"])
-        found = tx.one(sa.select(head.c.frontier).with_for_update())
-    frontier = Frontier.from_bytes(found.frontier) if found else Frontier()
-    last = tx.scalar(sa.select(entry.c.time).where(entry.c.index == frontier.size - 1))
-    return Gathering(frontier, max(last or 0, now_ms()), wake)
+        tx.upsert(head, {"id": 1, "size": 0, "frontier": Frontier().to_bytes(), "time": 0}, keys=["id"])
+        found = tx.one(_READ_HEAD)
+    frontier, last = (Frontier.from_bytes(found.frontier), found.time) if found else (Frontier(), 0)
+    return Gathering(frontier, max(last, now_ms()), wake)
 
 
 def read_head(tx: Tx) -> Frontier:

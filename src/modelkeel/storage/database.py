@@ -21,14 +21,36 @@ from modelkeel.storage.engines import READERS, Engines, open_engines
 from modelkeel.storage.transaction import Participant, Tx
 
 R = TypeVar("R")
-GROUP_UNITS = 32
+# Postgres keeps 64 subtransactions of a session in shared memory and slows every reader down beyond that; SQLite's
+# savepoints cost the same however many a transaction has. See docs/decisions/0003-group-sizes.md.
+GROUP_UNITS = {"sqlite": 256, "postgresql": 32}
 GROUP_SECONDS = 0.02
+
+_Waiting = Future[Any] | asyncio.Future[Any]
 
 
 @dataclass(slots=True)
 class _Unit:
     work: Callable[[Tx], Any]
-    done: Future[Any]
+    done: _Waiting
+
+
+@dataclass(slots=True)
+class _Answer:
+    """How a unit ended; told to who waits for it once the group is durable."""
+
+    done: _Waiting
+    result: Any
+    failed: BaseException | None
+
+    def tell(self) -> None:
+        """Wakes the waiter, unless it gave up."""
+        if self.done.done() or (isinstance(self.done, Future) and not self.done.set_running_or_notify_cancel()):
+            return
+        if self.failed is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.failed)
 
 
 class Database:
@@ -59,11 +81,15 @@ class Database:
         Raises:
             Unavailable: the database is closed or refused the commit; nothing was stored.
         """
-        return await asyncio.wrap_future(self._submit(work))
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._submit(work, done)
+        return await done
 
     def write_now(self, work: Callable[[Tx], R]) -> R:
         """`write` for a caller that is not in an event loop."""
-        return self._submit(work).result()
+        done: Future[R] = Future()
+        self._submit(work, done)
+        return done.result()
 
     async def read(self, work: Callable[[Tx], R]) -> R:
         """Runs `work` on one consistent snapshot; readers never wait for the writer."""
@@ -84,12 +110,10 @@ class Database:
         self._readers.shutdown()
         self.engines.dispose()
 
-    def _submit(self, work: Callable[[Tx], R]) -> Future[R]:
+    def _submit(self, work: Callable[[Tx], Any], done: _Waiting) -> None:
         if self._closed:
             raise Unavailable("The database is closed.", hint="The server is stopping; try again.")
-        done: Future[R] = Future()
         self._queue.put(_Unit(work, done))
-        return done
 
     def _write_loop(self) -> None:
         ended = False
@@ -109,15 +133,16 @@ class Database:
             return False
 
     def _commit_group(self, first: _Unit) -> bool:
-        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+        answers: list[_Answer] = []
         participants: dict[object, Participant] = {}
         unit: _Unit | bool | None = first
-        deadline = time.monotonic() + GROUP_SECONDS
+        deadline, limit = time.monotonic() + GROUP_SECONDS, GROUP_UNITS[self.dialect]
         try:
             with self.engines.writer.connect() as conn, conn.begin():
                 while isinstance(unit, _Unit):
-                    answers.append((unit.done, *_run_unit(unit, Tx(conn, now_ms(), participants))))
-                    if len(answers) == GROUP_UNITS:
+                    result, failed = _run_unit(unit, Tx(conn, now_ms(), participants))
+                    answers.append(_Answer(unit.done, result, failed))
+                    if len(answers) == limit:
                         break
                     unit = self._next(deadline)
                 for participant in participants.values():
@@ -125,31 +150,49 @@ class Database:
         except Exception as error:  # noqa: BLE001 - whatever it was, every writer of the group must hear of it
             failure = Unavailable(f"The database refused the commit: {error}", hint="Nothing was stored; try again.")
             failure.__cause__ = error
-            if not answers and isinstance(first, _Unit):
-                answers.append((first.done, None, failure))
-            answers = [(done, None, failed or failure) for done, _, failed in answers]
+            if not answers:
+                answers.append(_Answer(first.done, None, None))
+            for answer in answers:
+                answer.failed = answer.failed or failure
         else:
             for participant in participants.values():
                 participant.committed()
-        for done, result, failed in answers:
-            if not done.set_running_or_notify_cancel():
-                continue
-            if failed is None:
-                done.set_result(result)
-            else:
-                done.set_exception(failed)
+        _tell(answers)
         return unit is None
 
 
+def _tell(answers: list[_Answer]) -> None:
+    """Wakes every waiter: those of an event loop together, since waking a loop costs a system call."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
+    for answer in answers:
+        if isinstance(answer.done, Future):
+            answer.tell()
+        else:
+            loops.setdefault(answer.done.get_loop(), []).append(answer)
+    for loop, theirs in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_tell_here, theirs)
+
+
+def _tell_here(answers: list[_Answer]) -> None:
+    for answer in answers:
+        answer.tell()
+
+
 def _run_unit(unit: _Unit, tx: Tx) -> tuple[Any, BaseException | None]:
+    """Runs a unit inside a savepoint of its own.
+
+    The savepoint goes to the driver directly: SQLAlchemy compiles each anew, which costs more than the unit itself.
+    """
     marks = {key: participant.mark() for key, participant in tx.participants.items()}
-    savepoint = tx.conn.begin_nested()
+    driver: Any = tx.conn.connection.dbapi_connection
+    driver.execute("SAVEPOINT unit")
     try:
         result = unit.work(tx)
-        savepoint.commit()
+        driver.execute("RELEASE SAVEPOINT unit")
     except Exception as error:  # noqa: BLE001 - handed to the caller whose unit this is
-        if tx.conn.in_nested_transaction() or savepoint.is_active:
-            savepoint.rollback()
+        driver.execute("ROLLBACK TO SAVEPOINT unit")
+        driver.execute("RELEASE SAVEPOINT unit")
         for key, participant in list(tx.participants.items()):
             if key in marks:
                 participant.restore(marks[key])

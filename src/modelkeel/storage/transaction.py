@@ -53,6 +53,13 @@ class Tx:
             return self.conn.execute(statement).rowcount
         return self.conn.execute(statement, rows).rowcount
 
+    def insert_many(self, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Inserts rows given as tuples in the order of the table's columns, as the driver takes them.
+
+        For hot paths: nothing is compiled or converted for each row, so the values must be the driver's own types.
+        """
+        self.conn.exec_driver_sql(_insert(self.conn.dialect.paramstyle, table), list(rows))
+
     def all(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
         """Every row that a query gives."""
         return self.conn.execute(statement, values or {}).all()
@@ -89,6 +96,14 @@ class Tx:
         statement = build(self.conn.dialect.name, table, tuple(keys), tuple(update), where)
         counted = {"preserve_rowcount": True}  # otherwise psycopg's count of an INSERT is lost, and -1 comes back
         return self.conn.execute(statement, rows, execution_options=counted).rowcount
+
+
+@lru_cache(maxsize=1000)
+def _insert(paramstyle: str, table: sa.Table) -> str:
+    quoted = ", ".join(f'"{column.name}"' for column in table.columns)
+    places = ", ".join("?" if paramstyle == "qmark" else "%s" for _ in table.columns)
+    # Names of our own tables and columns only.
+    return f'INSERT INTO "{table.name}" ({quoted}) VALUES ({places})'  # noqa: S608
 
 
 @lru_cache(maxsize=1000)

@@ -14,6 +14,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("frontier", sa.LargeBinary, nullable=False),
+        sa.Column("time", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "ledger_entry",
