@@ -44,6 +44,10 @@ browser:
 test: check ui browser
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
+# docs/reference/, from what it describes; a test tells when it is old.
+docs: setup
+	$(BIN)/python docs/generate.py
+
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

@@ -1,5 +1,6 @@
 """Documentation examples are true: Python ones run, TOML ones are read by what reads them, links lead somewhere."""
 
+import json
 import re
 import subprocess
 import sys
@@ -60,3 +61,19 @@ def test_every_command_in_the_readme_exists():
     named = set(re.findall(r"modelkeel ([a-z][a-z-]+)", "\n".join(t for _, t in FENCE.findall(text))))
     done = subprocess.run([sys.executable, "-m", "modelkeel", "--help"], capture_output=True, text=True, check=True)
     assert {name for name in named if name not in done.stdout} == set()
+
+
+def test_the_reference_is_what_the_code_says():
+    done = subprocess.run(
+        [sys.executable, "-c", "import json, generate; print(json.dumps(generate.pages()))"],
+        cwd=ROOT / "docs",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    old = [name for name, text in json.loads(done.stdout).items() if _read(ROOT / "docs/reference" / name) != text]
+    assert old == [], "The reference is old: run `make docs` and commit docs/reference."
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
