@@ -29,14 +29,19 @@ def environment(name: str, *packages: str) -> Path:
     return python
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def mlflow_server() -> Iterator[str]:
     """A stock MLflow server with its defaults: SQLite, local artifacts through its proxy; gives its address."""
-    python = environment("mlflow", "mlflow==3.17.2")
+    python = environment("mlflow", "mlflow==3.17.2", "scikit-learn")
     folder = Path(tempfile.mkdtemp(prefix="mlbench"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += [
         "--backend-store-uri",

@@ -1,7 +1,9 @@
 """Serving on one core: peak rate and p99 of one-row requests, and CPU a request beside a raw ASGI echo.
 
-`python -m bench.serving [--seconds N] [--connections N]` prints one JSON line a figure. The server is pinned to the
-first core, the load (`wrk`, Debian's package) to the last. Prediction logging is on, all settings are the defaults.
+`python -m bench.serving [--seconds N] [--connections N] [--peer]` prints one JSON line a figure. The server is pinned
+to the first core, the load (`wrk`, Debian's package) to the last. Prediction logging is on, settings are the defaults.
+With `--peer` the same kind of model is served by MLServer, BentoML and `mlflow models serve`, each in an environment of
+its own and on the same core, and the ratio of the peak rates is printed.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.serving_peers import PEERS, model_server
 from modelkeel.runtime.control import SupervisorClient, start_supervisor
 from tests.integration.runtime_load import steady
 from tests.integration.runtime_models import body, table, write_onnx
@@ -60,14 +63,18 @@ def figure(name: str, value: float, unit: str, **more: Any) -> None:
     print(json.dumps({"bench": "serving", "figure": name, "value": round(value, 3), "unit": unit} | more), flush=True)
 
 
-def load(url: str, pid: int, seconds: int, connections: int) -> tuple[float, float, float]:
-    """Requests a second, p99 in ms, and CPU µs a request of the process `pid`, under wrk."""
+ROW = json.dumps(body([[1.5, 0.5, 2.5]]))
+
+
+def load(url: str, pids: list[int], seconds: int, connections: int, row: str = ROW) -> tuple[float, float, float]:
+    """Requests a second, p99 in ms, and CPU µs a request of the processes `pids`, under wrk."""
     script = Path(tempfile.gettempdir()) / f"wrk-{os.getpid()}.lua"
-    script.write_text(f"wrk.method='POST'\nwrk.body=[[{json.dumps(body([[1.5, 0.5, 2.5]]))}]]\n")
+    head = "wrk.headers['Content-Type']='application/json'"
+    script.write_text(f"wrk.method='POST'\n{head}\nwrk.body=[==[{row}]==]\n")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url]
-    before = cpu_seconds(pid)
+    before = sum(map(cpu_seconds, pids))
     done = subprocess.run(["taskset", "-c", str(CORES[-1]), *command], capture_output=True, text=True, check=True)
-    cpu = cpu_seconds(pid) - before
+    cpu = sum(map(cpu_seconds, pids)) - before
     script.unlink()
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
         raise SystemExit(done.stdout)
@@ -103,18 +110,33 @@ def echo() -> Iterator[tuple[str, int]]:
         child.wait()
 
 
+def peer(name: str, ours: float, seconds: int, connections: int) -> None:
+    """The same for another server; one that can't be run is said and left out."""
+    try:
+        with model_server(name) as (url, row, pids):
+            for pid in pids:
+                pin(pid, CORES[0])
+            load(url, pids, 1, connections, row)
+            rate, p99, cpu = load(url, pids, seconds, connections, row)
+            figure(f"peak rate of {name}", rate, "requests/s", p99_ms=p99, cpu_us=round(cpu, 1))
+            figure(f"peak rate beside {name}", ours / rate, "times", bar=10)
+    except SystemExit as error:
+        sys.stderr.write(f"{name} was left out: {error}\n")
+
+
 def main() -> None:
     """Runs all figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--connections", type=int, default=32)
-    arguments = parser.parse_args()
+    parser.add_argument("--peer", action="store_true")
+    arguments = parser.parse_known_args()[0]
     if shutil.which("wrk") is None:
         raise SystemExit("bench.serving needs wrk: apt-get install wrk")
     with echo() as (url, pid):
         pin(pid, CORES[0])
-        load(url, pid, 1, arguments.connections)
-        rate, p99, echo_cpu = load(url, pid, arguments.seconds, arguments.connections)
+        load(url, [pid], 1, arguments.connections)
+        rate, p99, echo_cpu = load(url, [pid], arguments.seconds, arguments.connections)
         figure("echo rate", rate, "requests/s", p99_ms=p99, cpu_us=round(echo_cpu, 1))
     with serving(1) as (control, folder):
         control.apply(table(1, write_onnx(folder, "r1")))
@@ -122,11 +144,13 @@ def main() -> None:
         pid = status.workers[0].pid or 0
         pin(pid, CORES[0])
         url = f"http://127.0.0.1:{status.port}/v2/models/late/infer"
-        load(url, pid, 1, arguments.connections)
-        rate, p99, cpu = load(url, pid, arguments.seconds, arguments.connections)
+        load(url, [pid], 1, arguments.connections)
+        rate, p99, cpu = load(url, [pid], arguments.seconds, arguments.connections)
         figure("peak rate", rate, "requests/s", p99_ms=p99, cpu_us=round(cpu, 1))
         figure("CPU beside a raw echo", cpu / echo_cpu, "times", bar=2.5)
         figure("resident memory", resident_mb(pid), "MB")
+    for name in PEERS if arguments.peer else ():
+        peer(name, rate, arguments.seconds, arguments.connections)
     with serving(2) as (control, folder):
         revisions = [write_onnx(folder, f"r{i}", seed=i, version=i) for i in (1, 2)]
         control.apply(table(1, revisions[0]))
