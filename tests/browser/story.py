@@ -26,6 +26,7 @@ class Story:
     server: Server
     experiment: str
     run: str
+    other: str
     waiting: str
     approver: str
     prediction: str
@@ -40,6 +41,7 @@ class Story:
             f"/runs/{self.run}": "long run",
             f"/runs/{self.run}?tab=charts": "long run",
             f"/runs/{self.run}?tab=artifacts&folder=report&file=report/summary.md": "long run",
+            f"/compare?runs={self.run},{self.other}": "Compare runs",
             "/pipelines": "Pipelines",
             f"/pipelines/{self.pipeline}": "delays",
             f"/pipelines/{self.pipeline}?step=1": "delays",
@@ -68,7 +70,8 @@ def tell(server: Server) -> Story:
     frame = pd.DataFrame({name: draw.normal(size=600) for name in COLUMNS})
     late = (frame["dep_delay"] * 2 + draw.normal(size=600) > 0).astype(int)
     experiment = mlflow.set_experiment("delays").experiment_id
-    long_run = _long_run(experiment)
+    long_run = _long_run(experiment, "long run", 500)
+    other = _long_run(experiment, "quick run", 100)
     model = LogisticRegression().fit(frame, late)
     _register(model, frame, late)
     approver = server.user("mara", "approver")
@@ -83,7 +86,7 @@ def tell(server: Server) -> Story:
         prediction = _serve(owner, frame, late)
         waiting = _ok(owner.post("/api/v1/promotions", json={"model": "delays", "version": 2, "alias": "champion"}))
         pipeline = _pipeline(owner)
-    return Story(server, experiment, long_run, waiting["id"], approver, prediction, pipeline)
+    return Story(server, experiment, long_run, other, waiting["id"], approver, prediction, pipeline)
 
 
 def _ok(answer: httpx.Response) -> Any:
@@ -91,14 +94,15 @@ def _ok(answer: httpx.Response) -> Any:
     return answer.json() if answer.content else None
 
 
-def _long_run(experiment: str) -> str:
+def _long_run(experiment: str, name: str, pace: int) -> str:
     client = mlflow.MlflowClient()
-    run = client.create_run(experiment, run_name="long run")
+    run = client.create_run(experiment, run_name=name)
     now = int(time.time() * 1000)
-    points = [mlflow.entities.Metric("loss", float(np.exp(-step / 500)), now, step) for step in range(2000)]
+    points = [mlflow.entities.Metric("loss", float(np.exp(-step / pace)), now, step) for step in range(2000)]
     for at in range(0, len(points), 1000):
+        params = {"depth": "8", "pace": str(pace)} if at == 0 else {}
         client.log_batch(
-            run.info.run_id, points[at : at + 1000], [mlflow.entities.Param("depth", "8")] if not at else []
+            run.info.run_id, points[at : at + 1000], [mlflow.entities.Param(*param) for param in params.items()]
         )
     client.log_text(run.info.run_id, "# Summary\nIt converged.\n", "report/summary.md")
     client.set_terminated(run.info.run_id)

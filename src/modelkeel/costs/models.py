@@ -84,6 +84,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 0
 
 
+class RunCost(msgspec.Struct, frozen=True):
+    """What one run cost, in the currency of the prices."""
+
+    line: Line
+    currency: str
+
+
 class PerThousand(msgspec.Struct, frozen=True, kw_only=True):
     """Cost of a thousand answered rows of one endpoint.
 

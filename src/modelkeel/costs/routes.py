@@ -3,7 +3,7 @@
 from litestar import Router, get, put
 
 from modelkeel.core.access import Principal
-from modelkeel.costs.models import Bill, Prices, StoredPrices
+from modelkeel.costs.models import Bill, Prices, RunCost, StoredPrices
 from modelkeel.costs.service import Costs
 
 
@@ -22,4 +22,8 @@ def router(costs: Costs) -> Router:
     async def bill(principal: Principal) -> Bill:
         return await costs.bill(principal)
 
-    return Router("/api/v1", route_handlers=[prices, set_prices, bill], tags=["costs"])
+    @get("/costs/runs/{run_id:str}", summary="What one run has cost")
+    async def run_cost(principal: Principal, run_id: str) -> RunCost:
+        return RunCost(*await costs.run_cost(principal, run_id))
+
+    return Router("/api/v1", route_handlers=[prices, set_prices, bill, run_cost], tags=["costs"])

@@ -110,10 +110,14 @@ export function searchRuns(body: { experiment_ids: string[]; filter?: string; or
   return post<RunPage>(`${API}/runs/search`, body);
 }
 
+export async function fetchRun(id: string): Promise<Run> {
+  return (await get<{ run: Run }>(`${API}/runs/get`, { run_id: id })).run;
+}
+
 export function useRun(id: string, enabled = true) {
   return useQuery({
     queryKey: ["run", id],
-    queryFn: async () => (await get<{ run: Run }>(`${API}/runs/get`, { run_id: id })).run,
+    queryFn: () => fetchRun(id),
     refetchInterval: (query) => (query.state.data?.info.status === "RUNNING" ? 3000 : false),
     enabled,
   });

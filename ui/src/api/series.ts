@@ -1,7 +1,7 @@
 import { useGet } from "./hooks";
 import type { Bucket } from "./types";
 
-const BUCKETS = 400;
+export const BUCKETS = 400;
 
 /** A metric's series in at most 400 ranges of steps, whatever its length. */
 export function useMetricSeries(runId: string, metric: string, live: boolean) {

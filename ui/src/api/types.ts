@@ -30,6 +30,7 @@ export type Promotion = Schemas["Promotion"];
 export type StandingApproval = Schemas["StandingApproval"];
 export type StoredPolicy = Schemas["StoredPolicy"];
 export type Bill = Schemas["Bill"];
+export type RunCost = Schemas["RunCost"];
 export type CostLine = Schemas["Line"];
 export type Trace = Schemas["Trace"];
 export type Served = Schemas["Served"];

@@ -3,6 +3,7 @@ import { Alert } from "../pages/Alert";
 import { Alerts } from "../pages/Alerts";
 import { Approval } from "../pages/Approval";
 import { Approvals } from "../pages/Approvals";
+import { Compare } from "../pages/Compare";
 import { Costs } from "../pages/Costs";
 import { Endpoint } from "../pages/Endpoint";
 import { Endpoints } from "../pages/Endpoints";
@@ -34,6 +35,7 @@ export function App() {
           <Route path="/experiments" component={Experiments} />
           <Route path="/experiments/:id">{({ id }) => <Runs key={id} experiment={id} />}</Route>
           <Route path="/runs/:id">{({ id }) => <Run key={id} id={id} />}</Route>
+          <Route path="/compare" component={Compare} />
           <Route path="/pipelines" component={Pipelines} />
           <Route path="/pipelines/:id">{({ id }) => <PipelineRun key={id} id={id} />}</Route>
           <Route path="/models" component={Models} />

@@ -94,7 +94,7 @@ function Sidebar({ path }: { path: string }) {
 }
 
 function isHere(path: string, link: string): boolean {
-  if (link === "/experiments" && path.startsWith("/runs")) return true;
+  if (link === "/experiments" && (path.startsWith("/runs") || path === "/compare")) return true;
   return link === "/" ? path === "/" : path === link || path.startsWith(`${link}/`);
 }
 

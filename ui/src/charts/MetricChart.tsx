@@ -24,7 +24,7 @@ function Body({ metric, buckets }: { metric: string; buckets: NonNullable<Return
     );
   }
   const bucketed = buckets.some((bucket) => bucket.points > 1);
-  const show = (value: number | null) => figure(value);
+  const show = (value: number | null | undefined) => figure(value);
   const lines: Line[] = [{ label: bucketed ? "last" : metric, colour: 1, values: buckets.map((bucket) => bucket.last), show }];
   if (bucketed) {
     lines.push({ label: "highest", colour: 1, width: 0.5, points: false, edge: true, values: buckets.map((bucket) => bucket.high), show });

@@ -9,8 +9,9 @@ export interface Line {
   label: string;
   /** Which of the six series colours, from 1. */
   colour: number;
-  values: (number | null)[];
-  show?: (value: number | null) => string;
+  /** Null leaves a gap; undefined is joined over, for a line that has no point at this x. */
+  values: (number | null | undefined)[];
+  show?: (value: number | null | undefined) => string;
   dashed?: boolean;
   points?: boolean;
   width?: number;
@@ -121,7 +122,7 @@ function colour(number: number): string {
 
 function summary(label: string, x: number[], lines: Line[]): string {
   const parts = lines.slice(0, 4).map((line) => {
-    const known = line.values.filter((value): value is number => value !== null);
+    const known = line.values.filter((value): value is number => value !== null && value !== undefined);
     const last = known.at(-1);
     return last === undefined ? `${line.label}: no values` : `${line.label}: last ${Number(last.toPrecision(4))}, between ${Number(Math.min(...known).toPrecision(4))} and ${Number(Math.max(...known).toPrecision(4))}`;
   });

@@ -1,11 +1,12 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import { useSearchParams } from "wouter";
-import { searchRuns, useExperiment, type RunPage } from "../api/mlflow";
+import { useLocation, useSearchParams } from "wouter";
+import { runName, searchRuns, useExperiment, type RunPage } from "../api/mlflow";
 import { plural } from "../api/format";
 import { Card, Empty, Failure, Skeleton } from "../parts/Basics";
 import { Page } from "../parts/Page";
 import { Table, type Sort } from "../parts/Table";
+import { compareAddress, MOST } from "./compare/address";
 import { Chooser } from "./runs/Chooser";
 import { choicesOf, columnsFor, defaultColumns } from "./runs/columns";
 
@@ -17,6 +18,9 @@ export function Runs({ experiment }: { experiment: string }) {
   const sort = parseSort(search.get("sort"));
   const [typed, setTyped] = useState(filter);
   const [chosen, choose] = useChosen(experiment);
+  const [, go] = useLocation();
+  const [picked, setPicked] = useState<string[]>([]);
+  const flip = (id: string) => setPicked(picked.includes(id) ? picked.filter((one) => one !== id) : [...picked, id]);
   const pages = useInfiniteQuery({
     queryKey: ["runs", experiment, filter, sort.key, sort.descending],
     initialPageParam: "",
@@ -59,6 +63,9 @@ export function Runs({ experiment }: { experiment: string }) {
               Clear
             </button>
           )}
+          <button type="button" className={picked.length > 1 ? "button primary" : "button"} disabled={picked.length < 2 || picked.length > MOST} title={`Choose 2 to ${MOST} runs in the table`} onClick={() => go(compareAddress(picked))}>
+            Compare{picked.length > 0 ? ` · ${picked.length}` : ""}
+          </button>
           <Chooser choices={choices} chosen={shown} onChange={choose} />
         </form>
         {pages.error ? (
@@ -68,7 +75,7 @@ export function Runs({ experiment }: { experiment: string }) {
         ) : pages.isPending ? (
           <Skeleton rows={8} />
         ) : runs.length ? (
-          <Table caption="Runs" columns={columnsFor(shown)} rows={runs} id={(run) => run.info.run_id} sort={sort} onSort={(next) => update({ sort: `${next.descending ? "-" : ""}${next.key}` })} cards={false} />
+          <Table caption="Runs" columns={columnsFor(shown)} rows={runs} id={(run) => run.info.run_id} sort={sort} onSort={(next) => update({ sort: `${next.descending ? "-" : ""}${next.key}` })} choice={{ chosen: picked, flip, label: (run) => `Choose ${runName(run)}` }} cards={false} />
         ) : filter ? (
           <Empty title="No run fits this filter">Compare metrics with numbers, and params and tags with quoted text.</Empty>
         ) : (

@@ -25,17 +25,24 @@ interface Props<T> {
   id: (row: T) => string;
   sort?: Sort;
   onSort?: (sort: Sort) => void;
+  /** A box before each row to choose it, and what a chooser is called for readers. */
+  choice?: { chosen: string[]; flip: (id: string) => void; label: (row: T) => string };
   /** On a narrow screen rows become cards; wide comparisons scroll instead. */
   cards?: boolean;
 }
 
-export function Table<T>({ caption, columns, rows, id, sort, onSort, cards = true }: Props<T>) {
+export function Table<T>({ caption, columns, rows, id, sort, onSort, choice, cards = true }: Props<T>) {
   return (
     <div className="table-scroll" tabIndex={cards ? undefined : 0} role={cards ? undefined : "region"} aria-label={cards ? undefined : caption}>
       <table className={cards ? "table cards" : "table"}>
         <caption className="hidden-visually">{caption}</caption>
         <thead>
           <tr>
+            {choice && (
+              <th scope="col" className="choice">
+                <span className="hidden-visually">Chosen</span>
+              </th>
+            )}
             {columns.map((column) => (
               <th key={column.key} scope="col" className={column.number ? "number" : ""} aria-sort={ariaSort(column, sort)}>
                 {column.sortable && onSort ? <SortButton column={column} sort={sort} onSort={onSort} /> : column.label}
@@ -46,6 +53,11 @@ export function Table<T>({ caption, columns, rows, id, sort, onSort, cards = tru
         <tbody>
           {rows.map((row) => (
             <tr key={id(row)}>
+              {choice && (
+                <td className="choice">
+                  <input type="checkbox" aria-label={choice.label(row)} checked={choice.chosen.includes(id(row))} onChange={() => choice.flip(id(row))} />
+                </td>
+              )}
               {columns.map((column) => (
                 <td key={column.key} data-label={column.label} className={`${column.number ? "number" : ""} ${column.title ? "title" : ""} ${column.fixed ? "fixed" : ""}`}>
                   {column.show(row)}
