@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.peers import environment
 from modelkeel.core.access import PERMISSIONS, Principal, Role
-from modelkeel.identity.models import RoleAuthorizer
+from modelkeel.identity.authorizer import RoleAuthorizer
 from modelkeel.ledger.service import Ledger
 from modelkeel.storage.database import Database
 from modelkeel.storage.migrate import migrate

@@ -30,7 +30,7 @@ from modelkeel.http.auth import COOKIE, Authentication, current_principal
 from modelkeel.http.guard import LOCAL, Guard
 from modelkeel.http.problems import HANDLERS
 from modelkeel.identity import routes as identity_routes
-from modelkeel.identity.models import RoleAuthorizer
+from modelkeel.identity.authorizer import RoleAuthorizer
 from modelkeel.identity.service import Identity
 from modelkeel.ledger import routes as ledger_routes
 from modelkeel.ledger.service import Ledger

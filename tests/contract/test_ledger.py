@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelkeel.core.access import PERMISSIONS, Principal, Role
 from modelkeel.core.errors import Corrupt, InvalidInput
-from modelkeel.identity.models import RoleAuthorizer
+from modelkeel.identity.authorizer import RoleAuthorizer
 from modelkeel.ledger import merkle, notes, store
 from modelkeel.ledger.service import Ledger
 from modelkeel.ledger.verifier import verify

@@ -16,7 +16,7 @@ from modelkeel.core.access import Principal
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import NotFound
 from modelkeel.core.ids import uuid7
-from modelkeel.identity.models import RoleAuthorizer
+from modelkeel.identity.authorizer import RoleAuthorizer
 from modelkeel.ledger import models as ledger
 from modelkeel.monitoring.ports import Place
 from modelkeel.monitoring.segments import parquet

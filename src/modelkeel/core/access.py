@@ -1,7 +1,9 @@
 """Who asks, and what they may do: the words that every slice shares. `identity` decides."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 
@@ -30,6 +32,7 @@ class Role(StrEnum):
     MAINTAINER = "maintainer"
     APPROVER = "approver"
     ADMIN = "admin"
+    AUDITOR = "auditor"
 
 
 _VIEW = frozenset({Permission.READ})
@@ -48,7 +51,63 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     },
     Role.APPROVER: _VIEW | {Permission.APPROVE, Permission.AUDIT},
     Role.ADMIN: frozenset(Permission) - {Permission.INTERNAL},
+    Role.AUDITOR: _VIEW | {Permission.AUDIT},
 }
+
+
+class Kind(StrEnum):
+    """On what something may be granted or denied.
+
+    What hangs below follows it: runs and their artifacts below experiments, versions below models, predictions,
+    alerts and rollouts below endpoints.
+    """
+
+    EXPERIMENT = "experiment"
+    MODEL = "model"
+    ENDPOINT = "endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One experiment, registered model or endpoint, by the opaque id that stands in ledger entries."""
+
+    kind: Kind
+    id: str
+
+
+_NOTHING: frozenset[Permission] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What somebody was granted and denied on objects of one kind: permissions by the object's id."""
+
+    allowed: Mapping[str, frozenset[Permission]] = field(default_factory=dict)
+    denied: Mapping[str, frozenset[Permission]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Which objects of a kind somebody may read; a store makes a WHERE clause of it.
+
+    Attributes:
+        shown: only these; None: all but `hidden`.
+        hidden: never these.
+    """
+
+    shown: frozenset[str] | None = None
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is kept back, so that no clause is needed."""
+        return self.shown is None and not self.hidden
+
+    def __contains__(self, identity: str) -> bool:
+        return identity not in self.hidden and (self.shown is None or identity in self.shown)
+
+
+EVERYTHING = Visible()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +119,9 @@ class Principal:
         name: what people call them; never in a ledger entry.
         kind: `user`, `service` (acts for a trigger or a child process) or `anonymous` (tokenless loopback).
         workspace: id of the workspace in which they ask.
-        permissions: what they may do there.
+        permissions: what they may do there by their roles, within their token's scope.
+        grants: what they were granted and denied on single objects, by themselves or through a group.
+        groups: ids of the groups that they are in.
     """
 
     id: str
@@ -68,23 +129,61 @@ class Principal:
     kind: str
     workspace: str
     permissions: frozenset[Permission]
+    grants: Mapping[Kind, Grants] = field(default=MappingProxyType({}), hash=False)
+    groups: frozenset[str] = frozenset()
 
-    def may(self, permission: Permission) -> bool:
-        """Whether the principal holds `permission` in its workspace."""
-        return permission in self.permissions
+    def may(self, permission: Permission, on: Object | Kind | None = None) -> bool:
+        """Whether the principal holds `permission`.
+
+        A denial beats everything, then a role counts, then a grant. Whoever is denied `read` of an object may do
+        nothing with it.
+
+        Args:
+            permission: what for.
+            on: one object; a kind: at least one object of it; None: the workspace as a whole.
+        """
+        if on is None:
+            return permission in self.permissions
+        held = self.grants.get(on if isinstance(on, Kind) else on.kind)
+        if held is None:
+            return permission in self.permissions
+        if isinstance(on, Kind):
+            return permission in self.permissions or any(permission in some for some in held.allowed.values())
+        denied = held.denied.get(on.id, _NOTHING)
+        if permission in denied or Permission.READ in denied:
+            return False
+        return permission in self.permissions or permission in held.allowed.get(on.id, _NOTHING)
+
+    def sees(self, kind: Kind) -> Visible:
+        """Which objects of a kind the principal may read."""
+        held = self.grants.get(kind)
+        everywhere = Permission.READ in self.permissions
+        if held is None:
+            return EVERYTHING if everywhere else Visible(frozenset())
+        hidden = frozenset(at for at, denied in held.denied.items() if Permission.READ in denied)
+        if everywhere:
+            return Visible(None, hidden)
+        return Visible(frozenset(at for at, some in held.allowed.items() if Permission.READ in some) - hidden)
 
 
 class Authorizer(Protocol):
     """Decides whether a principal may do something; `identity` implements it."""
 
-    def require(self, principal: Principal, permission: Permission, *, what: str = "") -> None:
+    def require(
+        self, principal: Principal, permission: Permission, *, what: str = "", on: Object | Kind | None = None
+    ) -> None:
         """Returns if allowed.
 
         Args:
             principal: who asks.
             permission: what for.
             what: the object in words, for the error message.
+            on: the object; a kind: at least one object of it; None: the workspace as a whole.
 
         Raises:
+            NotFound: the principal may not even read the object.
             PermissionDenied: the principal lacks the permission.
         """
+
+    def visible(self, principal: Principal, kind: Kind) -> Visible:
+        """Which objects of a kind the principal may read; lists and searches filter by it in their query."""

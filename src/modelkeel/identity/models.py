@@ -1,9 +1,8 @@
-"""Users and tokens as others read them, and the rule that decides who may do what."""
+"""Users and tokens as others read them."""
 
 import msgspec
 
-from modelkeel.core.access import Permission, Principal, Role
-from modelkeel.core.errors import PermissionDenied
+from modelkeel.core.access import Role
 
 TOKEN_PREFIX = "mk_"  # noqa: S105 - a prefix by which scanners recognise our tokens, no secret
 
@@ -39,15 +38,3 @@ class NewToken(msgspec.Struct, forbid_unknown_fields=True):
 
     user: str
     seconds: int | None = None
-
-
-class RoleAuthorizer:
-    """Allows what the principal's roles and its token's scope allow."""
-
-    def require(self, principal: Principal, permission: Permission, *, what: str = "") -> None:
-        if not principal.may(permission):
-            who = "A caller without a token" if principal.kind == "anonymous" else principal.name
-            raise PermissionDenied(
-                f"{who} lacks the permission `{permission}`{f' for {what}' if what else ''}.",
-                hint="Ask a workspace admin for a role that has it, or use another token (MODELKEEL_TOKEN).",
-            )
