@@ -129,7 +129,7 @@ class Principal:
     kind: str
     workspace: str
     permissions: frozenset[Permission]
-    grants: Mapping[Kind, Grants] = field(default=MappingProxyType({}), hash=False)
+    grants: Mapping[Kind, Grants] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     groups: frozenset[str] = frozenset()
 
     def may(self, permission: Permission, on: Object | Kind | None = None) -> bool:
