@@ -1,15 +1,19 @@
 """A small true story on a real server: runs, a model with gates, an endpoint with traffic, labels, a pipeline run."""
 
 import json
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import httpx
 import mlflow
 import numpy as np
 import pandas as pd
+import polars as pl
 from sklearn.linear_model import LogisticRegression
 
 from tests.conftest import Server
@@ -17,6 +21,9 @@ from tests.conftest import Server
 WEEK = 7 * 86_400_000
 START = 1_357_516_800_000  # Monday, 7 January 2013
 COLUMNS = ["dep_delay", "wind_speed"]
+ROWS = 1_000
+WEEKS = 5
+SHIFTED = ROWS * 2 // WEEKS  # from the third week on, the delays are others and the model is wrong about them
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Story:
     approver: str
     prediction: str
     pipeline: str
+    alert: str
+    incident: str
 
     def pages(self) -> dict[str, str]:
         """Every page: its address and its heading."""
@@ -52,7 +61,10 @@ class Story:
             "/endpoints/delays": "delays",
             "/endpoints/delays?tab=watch": "delays",
             "/endpoints/delays?tab=revisions": "delays",
+            "/endpoints/canary": "canary",
             "/alerts": "Alerts",
+            f"/alerts/{self.alert}": "auc fell",
+            f"/alerts/incidents/{self.incident}": "Incident at delays",
             "/approvals": "Approvals",
             f"/approvals/{self.waiting}": "delays 2 → @champion",
             "/predictions": "Trace",
@@ -67,8 +79,7 @@ def tell(server: Server) -> Story:
     """Fills a fresh server through the `mlflow` client and the API."""
     mlflow.set_tracking_uri(server.url)
     draw = np.random.default_rng(0)
-    frame = pd.DataFrame({name: draw.normal(size=600) for name in COLUMNS})
-    late = (frame["dep_delay"] * 2 + draw.normal(size=600) > 0).astype(int)
+    frame, late = _flights(draw)
     experiment = mlflow.set_experiment("delays").experiment_id
     long_run = _long_run(experiment, "long run", 500)
     other = _long_run(experiment, "quick run", 100)
@@ -83,10 +94,22 @@ def tell(server: Server) -> Story:
         ]
         with server.client(approver) as mara:
             _ok(mara.post(f"/api/v1/promotions/{first['id']}/approve", json={"reason": "the numbers hold"}))
-        prediction = _serve(owner, frame, late)
+        prediction = _serve(owner, *_shifted(*_flights(draw)))
         waiting = _ok(owner.post("/api/v1/promotions", json={"model": "delays", "version": 2, "alias": "champion"}))
         pipeline = _pipeline(owner)
-    return Story(server, experiment, long_run, other, waiting["id"], approver, prediction, pipeline)
+        _roll_out(owner)
+        alert, incident = _alerted(owner)
+    return Story(server, experiment, long_run, other, waiting["id"], approver, prediction, pipeline, alert, incident)
+
+
+def _flights(draw: np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:
+    frame = pd.DataFrame({name: draw.normal(size=ROWS) for name in COLUMNS})
+    return frame, (frame["dep_delay"] * 2 + draw.normal(size=ROWS) > 0).astype(int)
+
+
+def _shifted(frame: pd.DataFrame, late: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
+    changed = np.arange(ROWS) >= SHIFTED
+    return frame.assign(dep_delay=frame["dep_delay"] + 1.5 * changed), late.where(~changed, 1 - late)
 
 
 def _ok(answer: httpx.Response) -> Any:
@@ -114,6 +137,11 @@ def _register(model: LogisticRegression, frame: pd.DataFrame, late: pd.Series) -
         mlflow.log_metric("auc", 0.8)
         data = mlflow.data.from_pandas(frame.assign(late=late), name="january", targets="late")
         mlflow.log_input(data, context="training")
+        with tempfile.TemporaryDirectory() as folder:
+            reference = Path(folder, "reference.parquet")
+            columns = {**frame.to_dict("list"), "score": model.predict_proba(frame)[:, 1], "label": late.tolist()}
+            pl.DataFrame(columns).write_parquet(reference)
+            mlflow.log_artifact(str(reference))
         logged = mlflow.sklearn.log_model(
             model,
             name="model",
@@ -123,20 +151,17 @@ def _register(model: LogisticRegression, frame: pd.DataFrame, late: pd.Series) -
             registered_model_name="delays",
             serialization_format="cloudpickle",
         )
-    mlflow.register_model(logged.model_uri, "delays")
+    for name in ("delays", "plain", "plain"):
+        mlflow.register_model(logged.model_uri, name)
 
 
 def _serve(owner: httpx.Client, frame: pd.DataFrame, late: pd.Series) -> str:
     _ok(owner.put("/api/v1/endpoints/delays", json={"model": "delays/1", "simulated": True}))
     rules = {"drift": {"min_rows": 100}, "quality": {"min_labels": 100}}
     _ok(owner.put("/api/v1/monitors/delays", json={"window": "7d", **rules}))
-    deadline = time.monotonic() + 60
-    while not (endpoint := _ok(owner.get("/api/v1/endpoints/delays")))["routes"]:
-        assert endpoint["rollout"]["state"] != "aborted", endpoint
-        assert time.monotonic() < deadline, endpoint
-        time.sleep(0.1)
+    endpoint = _until(owner, "delays", "completed")
     ids: list[str] = []
-    times = [START + row * 3 * WEEK // len(frame) for row in range(len(frame))]
+    times = [START + row * WEEKS * WEEK // len(frame) for row in range(len(frame))]
     for at in range(0, len(frame), 100):
         body = {
             "dataframe_split": {"columns": COLUMNS, "data": frame.iloc[at : at + 100].to_numpy().tolist()},
@@ -144,12 +169,49 @@ def _serve(owner: httpx.Client, frame: pd.DataFrame, late: pd.Series) -> str:
         }
         said = _ok(httpx.post(f"{endpoint['url']}/invocations", json=body, timeout=30))["prediction_id"]
         ids += [f"{said}.{row}" for row in range(100)]
-    while owner.get(f"/api/v1/predictions/{ids[-1]}").status_code != 200:
-        assert time.monotonic() < deadline, "the prediction log stayed empty"
-        time.sleep(0.1)
+    _wait(lambda: owner.get(f"/api/v1/predictions/{ids[-1]}").status_code == 200, "the prediction log stayed empty")
     labels = {"prediction_ids": ids, "labels": late.tolist(), "event_times": [moment + WEEK for moment in times]}
     _ok(owner.post("/api/v1/labels", json=labels))
     return ids[0]
+
+
+def _roll_out(owner: httpx.Client) -> None:
+    """An endpoint whose second revision stays in the shadow until somebody asks it something."""
+    _ok(owner.put("/api/v1/rollouts/policy/canary", json={"shadow_rows": 60, "steps": [20], "rows_per_step": 100_000}))
+    for version, state in ((1, "completed"), (2, "shadow")):
+        _ok(owner.put("/api/v1/endpoints/canary", json={"model": f"plain/{version}"}))
+        _until(owner, "canary", state)
+
+
+def _until(owner: httpx.Client, name: str, state: str) -> dict[str, Any]:
+    """The endpoint, when its rollout is so far."""
+
+    def reached() -> Any:
+        endpoint = _ok(owner.get(f"/api/v1/endpoints/{name}"))
+        assert endpoint["rollout"]["state"] != "aborted", endpoint
+        return endpoint if endpoint["rollout"]["state"] == state else None
+
+    found: dict[str, Any] = _wait(reached, f"the endpoint {name} did not come to {state}")
+    return found
+
+
+def _alerted(owner: httpx.Client) -> tuple[str, str]:
+    """The alert about quality and its incident."""
+
+    def raised() -> Any:
+        return [alert for alert in _ok(owner.get("/api/v1/alerts")) if alert["kind"] == "quality"]
+
+    alert = _wait(raised, "the fallen quality raised no alert")[0]
+    return alert["id"], alert["incident"]
+
+
+def _wait(check: Callable[[], Any], trouble: str) -> Any:
+    """The first true answer of `check`."""
+    deadline = time.monotonic() + 120
+    while not (found := check()):
+        assert time.monotonic() < deadline, trouble
+        time.sleep(0.1)
+    return found
 
 
 def _pipeline(owner: httpx.Client) -> str:

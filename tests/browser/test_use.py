@@ -86,7 +86,7 @@ def test_the_keyboard_is_enough(chromium: Browser, story: Story):
     expect(page.get_by_role("textbox", name="Filter entries")).to_be_focused()
     page.keyboard.type("endpoint.created")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("row")).to_have_count(2)  # the head and one entry
+    expect(page.get_by_role("row")).to_have_count(3)  # the head and two entries
     page.goto(f"{story.server.url}/runs/{story.run}")
     page.get_by_role("tab", name="Overview").focus()
     page.keyboard.press("ArrowRight")

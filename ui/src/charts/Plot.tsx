@@ -65,7 +65,10 @@ export function Plot({ label, x, time = false, lines, bands = [], height = 220, 
   }, [theme, shape]);
 
   useEffect(() => {
-    plot.current?.setData(latest.current);
+    const made = plot.current;
+    if (!made) return;
+    made.setData(latest.current);
+    if (made.cursor.idx === null || made.cursor.idx === undefined) rest(made);
   }, [x, lines]);
 
   return <div className="chart" ref={box} role="img" aria-label={summary(label, x, lines)} />;
@@ -79,7 +82,7 @@ function optionsFor({ time, lines, bands = [], height = 220, logY, showY, range,
   return {
     width: Math.max(width, 200),
     height,
-    padding: [10, 22, 0, 0],
+    padding: [10, time ? 30 : 22, 0, 0],
     scales: {
       x: { time: Boolean(time) },
       y: logY ? { distr: 3 } : range ? { range: (_self, low, high) => padded(low, high, range) } : {},
@@ -105,8 +108,19 @@ function optionsFor({ time, lines, bands = [], height = 220, logY, showY, range,
     legend: { show: true, live: true },
     cursor: { y: false, points: { size: 7 } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
-    hooks: { drawAxes: [draw] }, // below the lines
+    // The marks lie below the lines; without a pointer the legend says the last values.
+    hooks: { drawAxes: [draw], ready: [rest], setCursor: [(self) => self.cursor.idx === null && rest(self)] },
   };
+}
+
+/** Without a pointer on the chart, the legend shows each line's last value. */
+function rest(plot: uPlot): void {
+  const [x, ...lines] = plot.data;
+  const last = (values: ArrayLike<number | null | undefined>) => {
+    for (let at = values.length - 1; at >= 0; at--) if (typeof values[at] === "number") return at;
+    return null;
+  };
+  plot.setLegend({ idxs: [x.length ? x.length - 1 : null, ...lines.map(last)] }, false);
 }
 
 function padded(low: number | null, high: number | null, [least, most]: [number | null, number | null]): [number, number] {

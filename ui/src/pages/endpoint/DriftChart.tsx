@@ -24,7 +24,9 @@ export function DriftChart({ windows, alerts, monitor }: { windows: Window[]; al
   return (
     <Card title="Drift" note="Population stability index against the training reference; the six columns that moved furthest. Tinted: windows of an alert. A column's own limit can lie above the line where the reference itself varies more.">
       {lines.length === 0 ? (
-        <Empty title="No window has enough rows to judge yet" />
+        <Empty title={windows.some((window) => mainOf(window)?.has_reference) ? "No window has enough rows to judge yet" : "There is no reference to compare with"}>
+          {windows.some((window) => mainOf(window)?.has_reference) ? "" : "The run that made the model logged no reference. Log one with keel.reference, or upload one to the monitor."}
+        </Empty>
       ) : (
         <Plot
           label="Population stability index by window"

@@ -70,7 +70,7 @@ function shape(report: TrafficReport, endpoint: Endpoint) {
       times[at] = point.mean_latency_us / 1000;
     }
     rate.push({ label, colour: colourOf(endpoint, revision), values: rows, points: false, show: (value) => figure(value, 3) });
-    latency.push({ label, colour: colourOf(endpoint, revision), values: times, show: (value) => `${figure(value, 3)} ms` });
+    latency.push({ label, colour: colourOf(endpoint, revision), values: times, show: (value) => (value === null || value === undefined ? "–" : `${figure(value, 3)} ms`) });
   }
   const requests = report.series.reduce((sum, point) => sum + point.requests, 0);
   return {

@@ -20,9 +20,9 @@ export function RolloutCard({ endpoint }: { endpoint: Endpoint }) {
   return (
     <Card title="Rollout" actions={<Status value={rollout.state} />}>
       <div className="stack">
-        <ol className="steps">
+        <ol className="steps" aria-label="Stages of the rollout">
           {stages.map((stage, at) => (
-            <li key={stage}>
+            <li key={stage} aria-current={at === reached ? "step" : undefined}>
               <span style={{ color: at < reached ? "var(--ok)" : at === reached ? "var(--accent)" : "var(--faint)" }}>
                 <Icon name={at < reached ? "done" : at === reached ? "pulse" : "menu"} />
               </span>

@@ -3,7 +3,7 @@ import { bytes, figure, fullTime, money } from "../../api/format";
 import type { Trace } from "../../api/types";
 import { Graph } from "../../charts/Graph";
 import type { GraphEdge, GraphNode } from "../../charts/layout";
-import { Badge, Card, Facts } from "../../parts/Basics";
+import { Card, Facts, Status } from "../../parts/Basics";
 import { Entries } from "./ServedAt";
 
 /** A prediction's whole origin, part by part, each with the entries that prove it. */
@@ -48,7 +48,7 @@ export function Story({ trace }: { trace: Trace }) {
             />
           </Card>
           {run && (
-            <Card title="Run" actions={<Badge plain>{run.status}</Badge>}>
+            <Card title="Run" actions={<Status value={run.status} />}>
               <Facts
                 items={[
                   ["Run", <Link key="r" href={`/runs/${run.id}`}>{run.name || run.id.slice(0, 8)}</Link>],
