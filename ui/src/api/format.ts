@@ -47,7 +47,7 @@ export function bytes(value: number | null | undefined): string {
 
 export function money(value: number | null | undefined, currency: string): string {
   if (value === null || value === undefined) return "–";
-  if (value > 0 && value < 1e-6) return currency === "USD" ? "< $0.000001" : `< 0.000001 ${currency}`;
+  if (value > 0 && value < 1e-6) return currency === "USD" ? "<\u00a0$0.000001" : `<\u00a00.000001\u00a0${currency}`;
   // Pennies and less keep two figures that count, so that small things do not look free.
   const digits = value !== 0 && Math.abs(value) < 0.1 ? Math.min(7, 1 - Math.floor(Math.log10(Math.abs(value)))) : 2;
   const amount = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: Math.max(2, digits) }).format(value);

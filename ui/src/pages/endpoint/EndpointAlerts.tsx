@@ -8,7 +8,7 @@ export function EndpointAlerts({ endpoint }: { endpoint: string }) {
   const alerts = useGet<Alert[]>("/api/v1/alerts", { query: { endpoint }, every: 5000 });
   return (
     <Card title="Alerts" flush>
-      <Loaded query={alerts}>{(rows) => (rows.length ? <AlertTable rows={rows} /> : <Empty title="No alerts">Nothing has drifted, and the quality is as it was.</Empty>)}</Loaded>
+      <Loaded query={alerts}>{(rows) => (rows.length ? <AlertTable rows={rows} /> : <Empty title="No alerts">No monitor of this endpoint has raised one.</Empty>)}</Loaded>
     </Card>
   );
 }

@@ -72,14 +72,16 @@ function shape(report: TrafficReport, endpoint: Endpoint) {
     rate.push({ label, colour: colourOf(endpoint, revision), values: rows, points: false, show: (value) => figure(value, 3) });
     latency.push({ label, colour: colourOf(endpoint, revision), values: times, show: (value) => (value === null || value === undefined ? "–" : `${figure(value, 3)} ms`) });
   }
-  const requests = report.series.reduce((sum, point) => sum + point.requests, 0);
+  // A shadow answers nobody: its copies of requests are drawn and not counted.
+  const answered = report.series.filter((point) => point.variant !== "shadow");
+  const requests = answered.reduce((sum, point) => sum + point.requests, 0);
   return {
     x,
     rate,
     latency,
     requests,
-    rows: report.series.reduce((sum, point) => sum + point.rows, 0),
-    mean: report.series.reduce((sum, point) => sum + point.mean_latency_us * point.requests, 0) / Math.max(requests, 1) / 1000,
-    slowest: Math.max(0, ...report.series.map((point) => point.max_latency_us)) / 1000,
+    rows: answered.reduce((sum, point) => sum + point.rows, 0),
+    mean: answered.reduce((sum, point) => sum + point.mean_latency_us * point.requests, 0) / Math.max(requests, 1) / 1000,
+    slowest: Math.max(0, ...answered.map((point) => point.max_latency_us)) / 1000,
   };
 }
