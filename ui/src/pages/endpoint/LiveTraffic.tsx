@@ -54,13 +54,15 @@ function shape(report: TrafficReport, endpoint: Endpoint) {
     return next !== undefined && next - time > bucket * 1.5 ? [time, time + bucket, next - bucket] : [time];
   });
   const place = new Map(x.map((time, at) => [time, at]));
-  const revisions = [...new Set(report.series.map((point) => point.revision))];
+  // A revision that left the shadow has a line for each: copies, and answers.
+  const shadowed = (point: TrafficReport["series"][number]) => point.variant === "shadow";
+  const drawn = [...new Map(report.series.map((point) => [`${point.revision}/${shadowed(point)}`, point])).values()];
   const rate: Line[] = [];
   const latency: Line[] = [];
-  for (const revision of revisions) {
-    const points = report.series.filter((point) => point.revision === revision);
-    const first = points[0];
-    const label = `${first?.model} ${first?.version}${first?.variant === "shadow" ? " (shadow)" : ""}`;
+  for (const one of drawn) {
+    const points = report.series.filter((point) => point.revision === one.revision && shadowed(point) === shadowed(one));
+    const label = `${one.model} ${one.version}${shadowed(one) ? " (shadow)" : ""}`;
+    const look = { label, colour: colourOf(endpoint, one.revision), dashed: shadowed(one) };
     const rows: (number | null)[] = x.map(() => 0);
     const times: (number | null)[] = x.map(() => null);
     for (const point of points) {
@@ -69,11 +71,11 @@ function shape(report: TrafficReport, endpoint: Endpoint) {
       rows[at] = (rows[at] ?? 0) + point.rows / bucket;
       times[at] = point.mean_latency_us / 1000;
     }
-    rate.push({ label, colour: colourOf(endpoint, revision), values: rows, points: false, show: (value) => figure(value, 3) });
-    latency.push({ label, colour: colourOf(endpoint, revision), values: times, show: (value) => (value === null || value === undefined ? "–" : `${figure(value, 3)} ms`) });
+    rate.push({ ...look, values: rows, points: false, show: (value) => figure(value, 3) });
+    latency.push({ ...look, values: times, show: (value) => (value === null || value === undefined ? "–" : `${figure(value, 3)} ms`) });
   }
   // A shadow answers nobody: its copies of requests are drawn and not counted.
-  const answered = report.series.filter((point) => point.variant !== "shadow");
+  const answered = report.series.filter((point) => !shadowed(point));
   const requests = answered.reduce((sum, point) => sum + point.requests, 0);
   return {
     x,
