@@ -29,8 +29,10 @@ from modelkeel.governance.service import Governance
 from modelkeel.http.auth import COOKIE, Authentication, current_principal
 from modelkeel.http.guard import LOCAL, Guard
 from modelkeel.http.problems import HANDLERS
+from modelkeel.identity import access_routes
 from modelkeel.identity import routes as identity_routes
 from modelkeel.identity.authorizer import RoleAuthorizer
+from modelkeel.identity.grants import Access
 from modelkeel.identity.service import Identity
 from modelkeel.ledger import routes as ledger_routes
 from modelkeel.ledger.service import Ledger
@@ -120,6 +122,7 @@ class Keel:
     blobs: BlobStore
     ledger: Ledger
     identity: Identity
+    access: Access
     tracking: Tracking
     registry: Registry
     content: Content
@@ -216,6 +219,7 @@ class Keel:
             blobs,
             ledger,
             identity,
+            Access(database, ledger, authorizer, identity.forget),
             tracking,
             registry,
             content,
@@ -286,6 +290,7 @@ def create_app(keel: Keel) -> Litestar:
             login,
             web_routes.router(),
             identity_routes.router(keel.identity),
+            access_routes.router(keel.access),
             ledger_routes.router(keel.ledger, keel.home.folder("scratch")),
             mlflow_routes.router(keel.tracking, keel.registry),
             tracking_routes.router(keel.tracking),

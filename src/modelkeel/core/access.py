@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Protocol
 
 
@@ -129,7 +128,7 @@ class Principal:
     kind: str
     workspace: str
     permissions: frozenset[Permission]
-    grants: Mapping[Kind, Grants] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    grants: Mapping[Kind, Grants] = field(default_factory=dict, hash=False)
     groups: frozenset[str] = frozenset()
 
     def may(self, permission: Permission, on: Object | Kind | None = None) -> bool:

@@ -8,7 +8,7 @@ from modelkeel.core.clock import rfc3339
 from modelkeel.core.errors import AlreadyExists, InvalidInput, NotFound, Unauthenticated
 from modelkeel.core.hashing import sha256
 from modelkeel.core.ids import uuid7
-from modelkeel.identity import store
+from modelkeel.identity import grants, store
 from modelkeel.identity.models import TOKEN_PREFIX, MintedToken, User
 from modelkeel.ledger.service import SYSTEM, Ledger
 from modelkeel.storage.database import Database
@@ -28,6 +28,7 @@ class Identity:
         self._authorizer = authorizer
         self._default = ""
         self._known: dict[tuple[str, str], tuple[float, Principal]] = {}
+        self._anonymous: Principal | None = None
 
     def first_run(self, owner: str = "owner") -> str | None:
         """Makes the default workspace and its owner. Returns the owner's token the first time, else None."""
@@ -50,7 +51,17 @@ class Identity:
 
     def anonymous(self) -> Principal:
         """A caller on loopback without a token: tracks and reads in the default workspace, nothing more."""
-        return Principal(ANONYMOUS, ANONYMOUS, "anonymous", self._default, PERMISSIONS[Role.CONTRIBUTOR])
+        if self._anonymous is None:
+            _, held = self._db.read_now(lambda tx: grants.load(tx, self._default, ANONYMOUS))
+            rights = PERMISSIONS[Role.CONTRIBUTOR]
+            narrow = grants.narrowed(held, rights)
+            self._anonymous = Principal(ANONYMOUS, ANONYMOUS, "anonymous", self._default, rights, narrow)
+        return self._anonymous
+
+    def forget(self) -> None:
+        """Loads every principal anew at its next request: who may do what has changed."""
+        self._known.clear()
+        self._anonymous = None
 
     async def authenticate(self, secret: str, workspace: str | None = None) -> Principal:
         """The principal behind a token, in a named workspace or the token's own.
@@ -117,7 +128,7 @@ class Identity:
 
         def work(tx: Tx) -> MintedToken:
             found = store.principal_named(tx, user)
-            if found is None or not store.roles_of(tx, principal.workspace, found.id):
+            if found is None or not _belongs(tx, principal.workspace, found.id):
                 raise NotFound(f"There is no user {user!r} in this workspace.")
             if found.id != principal.id:
                 self._authorizer.require(principal, Permission.GRANT, what=f"a token of {user}")
@@ -184,6 +195,12 @@ def _permissions(roles: list[Role]) -> frozenset[Permission]:
     return frozenset().union(*(PERMISSIONS[role] for role in roles))
 
 
+def _belongs(tx: Tx, workspace: str, person: str) -> bool:
+    """Whether somebody has a role or a grant in a workspace, perhaps through a group."""
+    groups, granted = grants.load(tx, workspace, person)
+    return bool(granted) or any(store.roles_of(tx, workspace, who) for who in (person, *groups))
+
+
 def _resolve(tx: Tx, digest: str, workspace: str | None) -> Principal:
     found = store.token_hashed(tx, digest)
     if found is None or found.revoked is not None or (found.expires is not None and found.expires <= tx.now):
@@ -194,9 +211,12 @@ def _resolve(tx: Tx, digest: str, workspace: str | None) -> Principal:
     if workspace is not None:
         named = store.workspace_named(tx, workspace)
         at = named.id if named else ""
-    held = _permissions([Role(role) for role in store.roles_of(tx, at, found.principal)])
-    if not held:
+    groups, granted = grants.load(tx, at, found.principal)
+    roles = [role for who in (found.principal, *groups) for role in store.roles_of(tx, at, who)]
+    held = _permissions([Role(role) for role in roles])
+    if not held and not any(some.allowed for some in granted.values()):
         raise NotFound(f"There is no workspace {workspace!r} in which you have a role.")
     if found.permissions != "*":
-        held &= frozenset(Permission(name) for name in found.permissions.split())
-    return Principal(found.principal, found.name, found.kind, at, held)
+        scope = frozenset(Permission(name) for name in found.permissions.split())
+        held, granted = held & scope, grants.narrowed(granted, scope)
+    return Principal(found.principal, found.name, found.kind, at, held, granted, groups)

@@ -65,6 +65,16 @@ def principal_named(tx: Tx, name: str) -> sa.Row[Any] | None:
     return tx.one(sa.select(principal).where(principal.c.name == name))
 
 
+def principal_with_id(tx: Tx, identity: str) -> sa.Row[Any] | None:
+    return tx.one(sa.select(principal).where(principal.c.id == identity))
+
+
+def principal_names(tx: Tx, identities: Sequence[str]) -> dict[str, str]:
+    """Names by id."""
+    query = sa.select(principal.c.id, principal.c.name).where(principal.c.id.in_(identities))
+    return {row.id: row.name for row in tx.all(query)}
+
+
 def principals(tx: Tx, workspace_id: str) -> Sequence[sa.Row[Any]]:
     """Everybody with a role in the workspace: one row for each role."""
     return tx.all(

@@ -46,6 +46,8 @@ _NAMES = {
     "user": "created updated disabled",
     "token": "minted revoked",
     "role": "granted revoked",
+    "group": "created joined left",
+    "grant": "set removed",
     "login": "failed",
     "secret": "set deleted",
     "webhook": "created updated deleted",

@@ -33,7 +33,7 @@ class Aliases(Base):
 
         def work(tx: Tx) -> None:
             self._version(tx, principal, name, version)
-            model = self._model(tx, principal, name)
+            model = self._own(tx, principal, name)
             self._confirm(tx, principal, model, admitted)
             store.set_alias(tx, model.id, alias, version)
             store.change_model(tx, model.id)
@@ -58,7 +58,7 @@ class Aliases(Base):
         admitted = await self._admit(principal, [AliasChange(seen.id, name, alias, None, current)])
 
         def work(tx: Tx) -> None:
-            model = self._model(tx, principal, name)
+            model = self._own(tx, principal, name)
             self._confirm(tx, principal, model, admitted)
             self._drop_alias(tx, principal, model, alias)
             store.change_model(tx, model.id)

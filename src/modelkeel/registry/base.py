@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+import msgspec
+
+from modelkeel.core.access import Authorizer, Kind, Object, Permission, Principal, Visible
 from modelkeel.core.errors import Conflict, NotFound
 from modelkeel.ledger.service import Ledger
 from modelkeel.registry import store
@@ -40,10 +42,18 @@ class Base:
         self.promotion = promotion
 
     def _may_read(self, principal: Principal) -> None:
-        self._authorizer.require(principal, Permission.READ, what="registered models")
+        self._authorizer.require(principal, Permission.READ, what="registered models", on=Kind.MODEL)
 
     def _may_register(self, principal: Principal) -> None:
-        self._authorizer.require(principal, Permission.REGISTER, what="registered models")
+        self._authorizer.require(principal, Permission.REGISTER, what="registered models", on=Kind.MODEL)
+
+    def _seen(self, principal: Principal) -> Visible:
+        return self._authorizer.visible(principal, Kind.MODEL)
+
+    def _require_register(self, principal: Principal, model: str, name: str) -> None:
+        """Changing one model, its versions or aliases."""
+        what = f"registered model {name}"
+        self._authorizer.require(principal, Permission.REGISTER, what=what, on=Object(Kind.MODEL, model))
 
     async def model(self, principal: Principal, name: str) -> RegisteredModel:
         """The model of that name.
@@ -56,15 +66,31 @@ class Base:
 
     def _model(self, tx: Tx, principal: Principal, name: str) -> RegisteredModel:
         found = store.model_named(tx, principal.workspace, name)
-        if found is None:
+        if found is None or not principal.may(Permission.READ, Object(Kind.MODEL, found.id)):
             raise NotFound(f"Registered Model with name={name} not found")
+        return found
+
+    def _own(self, tx: Tx, principal: Principal, name: str) -> RegisteredModel:
+        """The model that is to be changed."""
+        found = self._model(tx, principal, name)
+        self._require_register(principal, found.id, name)
         return found
 
     def _version(self, tx: Tx, principal: Principal, name: str, number: int) -> ModelVersion:
         found = store.versions(tx, principal.workspace, self._model(tx, principal, name).id, number)
         if not found:
             raise NotFound(f"Model Version (name={name}, version={number}) not found")
-        return found[0]
+        return self._veiled(principal, found[0])
+
+    def _source_seen(self, principal: Principal, version: ModelVersion) -> bool:
+        """Whether the principal may read the experiment that a version comes from."""
+        return principal.may(Permission.READ, Object(Kind.EXPERIMENT, version.experiment_id))
+
+    def _veiled(self, principal: Principal, version: ModelVersion) -> ModelVersion:
+        """The version, without what names its run where the principal may not read that run's experiment."""
+        if self._source_seen(principal, version):
+            return version
+        return msgspec.structs.replace(version, run_id="", logged_model_id="", source="", run_link="")
 
     async def _admit(self, principal: Principal, changes: Sequence[AliasChange]) -> Admitted:
         """Asks the guard about each change, outside any transaction."""

@@ -1,6 +1,6 @@
 """Use cases of registered models: create, describe, rename, tag, delete, search."""
 
-from modelkeel.core.access import Principal
+from modelkeel.core.access import Permission, Principal
 from modelkeel.core.errors import AlreadyExists
 from modelkeel.core.ids import uuid7
 from modelkeel.registry import search, store
@@ -29,7 +29,7 @@ class Catalog(Aliases):
         Raises:
             AlreadyExists: the name is taken.
         """
-        self._may_register(principal)
+        self._authorizer.require(principal, Permission.REGISTER, what="registered models")
         check_model_name(name)
         check_length("description", description, DESCRIPTION_LENGTH)
         for key, value in (tags or {}).items():
@@ -60,7 +60,7 @@ class Catalog(Aliases):
         check_length("description", description, DESCRIPTION_LENGTH)
 
         def work(tx: Tx) -> RegisteredModel:
-            model = self._model(tx, principal, name)
+            model = self._own(tx, principal, name)
             if model.description != description:
                 store.change_model(tx, model.id, description=description)
                 texts = {"name": name, "description": description}
@@ -84,7 +84,7 @@ class Catalog(Aliases):
         admitted = await self._admit(principal, changes)
 
         def work(tx: Tx) -> RegisteredModel:
-            model = self._model(tx, principal, name)
+            model = self._own(tx, principal, name)
             self._free_name(tx, principal, new_name)
             self._same_aliases(model, seen)
             self._confirm(tx, principal, model, admitted)
@@ -103,7 +103,7 @@ class Catalog(Aliases):
         admitted = await self._admit(principal, changes)
 
         def work(tx: Tx) -> None:
-            model = self._model(tx, principal, name)
+            model = self._own(tx, principal, name)
             self._same_aliases(model, seen)
             self._confirm(tx, principal, model, admitted)
             for alias in model.aliases:
@@ -121,7 +121,7 @@ class Catalog(Aliases):
         check_tag(key, value)
 
         def work(tx: Tx) -> None:
-            model = self._model(tx, principal, name)
+            model = self._own(tx, principal, name)
             if model.tags.get(key) == value:
                 return
             store.set_model_tag(tx, model.id, key, value)
@@ -136,7 +136,7 @@ class Catalog(Aliases):
         self._may_register(principal)
 
         def work(tx: Tx) -> None:
-            model = self._model(tx, principal, name)
+            model = self._own(tx, principal, name)
             if key not in model.tags:
                 return
             store.delete_model_tag(tx, model.id, key)
@@ -162,7 +162,15 @@ class Catalog(Aliases):
         offset = page_offset(token)
 
         def work(tx: Tx) -> tuple[list[RegisteredModel], str | None]:
-            rows = store.search_models(tx, principal.workspace, conditions, orders, limit=limit + 1, offset=offset)
+            rows = store.search_models(
+                tx,
+                principal.workspace,
+                conditions,
+                orders,
+                limit=limit + 1,
+                offset=offset,
+                visible=self._seen(principal),
+            )
             more = page_token(offset + limit) if len(rows) > limit else None
             return store.load_models(tx, rows[:limit]), more
 

@@ -71,7 +71,7 @@ class Versions(Aliases):
         run_id, experiment = await self._lineage(principal, source, at, run_id, logged_model_id)
 
         def work(tx: Tx) -> ModelVersion:
-            model = self._model(tx, principal, name)
+            model = self._own(tx, principal, name)
             tree = self._tracking.freeze(tx, principal, at.owner, at.prefix)
             number = store.next_version(tx, model.id)
             is_model = at.owner.kind is OwnerKind.MODEL
@@ -145,14 +145,19 @@ class Versions(Aliases):
     async def list_versions(self, principal: Principal, name: str) -> list[ModelVersion]:
         """A model's versions, newest first, without their files."""
         self._may_read(principal)
-        return await self._db.read(
-            lambda tx: store.versions(tx, principal.workspace, self._model(tx, principal, name).id)
-        )
+
+        def work(tx: Tx) -> list[ModelVersion]:
+            every = store.versions(tx, principal.workspace, self._model(tx, principal, name).id)
+            return [self._veiled(principal, one) for one in every]
+
+        return await self._db.read(work)
 
     async def versions_of_run(self, principal: Principal, run_id: str) -> list[ModelVersion]:
         """The versions that a run is behind."""
         self._may_read(principal)
-        return await self._db.read(lambda tx: store.versions_of_run(tx, principal.workspace, run_id))
+        return await self._db.read(
+            lambda tx: store.versions_of_run(tx, principal.workspace, run_id, self._seen(principal))
+        )
 
     async def describe_version(self, principal: Principal, name: str, version: int, description: str) -> ModelVersion:
         """Sets a version's description."""
@@ -160,6 +165,7 @@ class Versions(Aliases):
         check_length("description", description, DESCRIPTION_LENGTH)
 
         def work(tx: Tx) -> ModelVersion:
+            self._own(tx, principal, name)
             found = self._version(tx, principal, name, version)
             if found.description != description:
                 store.change_version(tx, found.model_id, version, description=description)
@@ -174,7 +180,7 @@ class Versions(Aliases):
         self._may_register(principal)
 
         def look(tx: Tx) -> tuple[RegisteredModel, ModelVersion]:
-            return self._model(tx, principal, name), self._version(tx, principal, name, version)
+            return self._own(tx, principal, name), self._version(tx, principal, name, version)
 
         seen, _ = await self._db.read(look)
         changes = [AliasChange(seen.id, name, a, None, at) for a, at in seen.aliases.items() if at == version]
@@ -199,6 +205,7 @@ class Versions(Aliases):
         check_tag(key, value)
 
         def work(tx: Tx) -> None:
+            self._own(tx, principal, name)
             found = self._version(tx, principal, name, version)
             if found.tags.get(key) == value:
                 return
@@ -214,6 +221,7 @@ class Versions(Aliases):
         self._may_register(principal)
 
         def work(tx: Tx) -> None:
+            self._own(tx, principal, name)
             found = self._version(tx, principal, name, version)
             if key not in found.tags:
                 return
@@ -240,9 +248,17 @@ class Versions(Aliases):
         offset = page_offset(token)
 
         def work(tx: Tx) -> tuple[list[ModelVersion], str | None]:
-            rows = store.search_versions(tx, principal.workspace, conditions, orders, limit=limit + 1, offset=offset)
+            rows = store.search_versions(
+                tx,
+                principal.workspace,
+                conditions,
+                orders,
+                limit=limit + 1,
+                offset=offset,
+                visible=self._seen(principal),
+            )
             more = page_token(offset + limit) if len(rows) > limit else None
-            return store.load_versions(tx, rows[:limit]), more
+            return [self._veiled(principal, one) for one in store.load_versions(tx, rows[:limit])], more
 
         return await self._db.read(work)
 
@@ -263,6 +279,8 @@ class Versions(Aliases):
         return run_id or model.source_run, model.experiment_id
 
     async def _with_files(self, principal: Principal, version: ModelVersion) -> ModelVersion:
+        if not self._source_seen(principal, version):
+            return version
         tree = await self._tracking.tree(principal, version.owner, version.prefix)
         return msgspec.structs.replace(version, files=tree.files)
 

@@ -158,7 +158,7 @@ class Artifacts(Base):
         """
         table = store.runs if owner.kind is OwnerKind.RUN else store.logged_models
         found: Row[Any] | None = table.find(tx, principal.workspace, owner.id)
-        if found is None:
+        if found is None or not self._reads(principal, found.experiment):
             what = "Run with id=" if owner.kind is OwnerKind.RUN else "Logged model with ID "
             raise NotFound(f"{what}{owner.id} not found")
         if owner.experiment not in {"", found.experiment}:
@@ -168,6 +168,7 @@ class Artifacts(Base):
     def _writable(self, tx: Tx, principal: Principal, owner: ArtifactOwner, path: str) -> Row[Any]:
         """The owner's row, if the path may be written."""
         found = self._owned(tx, principal, owner)
+        self._require_track(principal, found.experiment, "artifacts")
         require_active(found.lifecycle, owner.kind.replace("_", " "), owner.id)
         if owner.kind is OwnerKind.MODEL and found.status == ModelStatus.READY:
             raise Conflict(

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Object, Permission, Principal, Visible
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.core.ids import experiment_id
 from modelkeel.ledger.service import SYSTEM, Ledger
@@ -39,10 +39,28 @@ class Base:
         self._default_lock = asyncio.Lock()
 
     def _may_read(self, principal: Principal, what: str) -> None:
-        self._authorizer.require(principal, Permission.READ, what=what)
+        """Whether anything may be read; each method then names the experiment, or filters by `_seen`."""
+        self._authorizer.require(principal, Permission.READ, what=what, on=Kind.EXPERIMENT)
 
     def _may_track(self, principal: Principal, what: str) -> None:
-        self._authorizer.require(principal, Permission.TRACK, what=what)
+        """Whether anything may be tracked; each method then names the experiment."""
+        self._authorizer.require(principal, Permission.TRACK, what=what, on=Kind.EXPERIMENT)
+
+    def _seen(self, principal: Principal) -> Visible:
+        return self._authorizer.visible(principal, Kind.EXPERIMENT)
+
+    def _reads(self, principal: Principal, experiment: str) -> bool:
+        """Whether the experiment, and all below it, may be read; else it is as if it were not there."""
+        return principal.may(Permission.READ, Object(Kind.EXPERIMENT, experiment))
+
+    def _require_track(self, principal: Principal, experiment: str, what: str) -> None:
+        """Writing below one experiment; `what` is what is written, in words."""
+        self._authorizer.require(principal, Permission.TRACK, what=what, on=Object(Kind.EXPERIMENT, experiment))
+
+    def _run_seen(self, tx: Tx, principal: Principal, run_id: str) -> sa.Row[Any] | None:
+        """A run's row, unless it is none that the principal may read."""
+        row = store.runs.find(tx, principal.workspace, run_id)
+        return row if row is not None and self._reads(principal, row.experiment) else None
 
     async def _experiment_id(self, principal: Principal, identity: str) -> str:
         """An experiment's id; `0`, or nothing, names the workspace's Default."""
@@ -80,9 +98,10 @@ class Base:
         """
         if not run_id:
             raise InvalidInput("Missing value for required parameter 'run_id'.")
-        found = store.runs.find(tx, principal.workspace, run_id)
+        found = self._run_seen(tx, principal, run_id)
         if found is None:
             raise NotFound(f"Run with id={run_id} not found")
+        self._require_track(principal, found.experiment, f"run {run_id}")
         require_active(found.lifecycle, "run", run_id)
         return found
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Permission, Principal
 from modelkeel.storage.database import Database
 from modelkeel.tracking.store import durations as store
 
@@ -32,6 +32,7 @@ class Durations:
 
     async def of(self, principal: Principal) -> list[Duration]:
         """Every ended run of the workspace, deleted ones too: they took their time all the same."""
-        self._authorizer.require(principal, Permission.READ, what="runs")
-        rows = await self._db.read(lambda tx: store.ended(tx, principal.workspace))
+        self._authorizer.require(principal, Permission.READ, what="runs", on=Kind.EXPERIMENT)
+        seen = self._authorizer.visible(principal, Kind.EXPERIMENT)
+        rows = await self._db.read(lambda tx: store.ended(tx, principal.workspace, seen))
         return [Duration(row.id, row.name, max(row.ended - max(row.started, row.created), 0) / 1000) for row in rows]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from modelkeel.core.access import Principal
+from modelkeel.core.access import Permission, Principal
 from modelkeel.core.errors import AlreadyExists, InvalidInput, NotFound
 from modelkeel.core.ids import experiment_id
 from modelkeel.storage.transaction import Tx
@@ -26,7 +26,7 @@ class Experiments(Base):
             tags: free key and value pairs.
             location: refused unless empty: artifacts always live in the server's own store.
         """
-        self._may_track(principal, "experiments")
+        self._authorizer.require(principal, Permission.TRACK, what="experiments")
         rules.check_experiment_name(name)
         if location:
             raise InvalidInput(
@@ -54,7 +54,7 @@ class Experiments(Base):
         """
         self._may_read(principal, "experiments")
         wanted = await self._experiment_id(principal, identity)
-        return await self._db.read(lambda tx: _found(tx, principal, wanted))
+        return await self._db.read(lambda tx: self._experiment(tx, principal, wanted))
 
     async def experiment_named(self, principal: Principal, name: str) -> Experiment:
         """The active experiment of that name.
@@ -66,7 +66,7 @@ class Experiments(Base):
         if name == DEFAULT_EXPERIMENT:
             await self._default(principal)
         found = await self._db.read(lambda tx: store.experiments.named(tx, principal.workspace, name))
-        if found is None:
+        if found is None or not self._reads(principal, found.id):
             raise NotFound(f"Could not find experiment with name '{name}'")
         return found
 
@@ -88,7 +88,14 @@ class Experiments(Base):
 
         def work(tx: Tx) -> tuple[list[Experiment], str | None]:
             rows = store.search.experiments(
-                tx, principal.workspace, lifecycles, conditions, orders, limit=limit + 1, offset=offset
+                tx,
+                principal.workspace,
+                lifecycles,
+                conditions,
+                orders,
+                limit=limit + 1,
+                offset=offset,
+                visible=self._seen(principal),
             )
             more = page_token(offset + limit) if len(rows) > limit else None
             return store.experiments.load(tx, rows[:limit]), more
@@ -102,7 +109,7 @@ class Experiments(Base):
         wanted = await self._experiment_id(principal, identity)
 
         def work(tx: Tx) -> None:
-            found = _found(tx, principal, wanted)
+            found = self._own(tx, principal, wanted)
             if found.lifecycle is not Lifecycle.ACTIVE:
                 raise InvalidInput("Cannot rename a non-active experiment.")
             if found.name == name:
@@ -122,8 +129,8 @@ class Experiments(Base):
             raise InvalidInput("The Default experiment can't be deleted.", hint="Delete its runs instead.")
 
         def work(tx: Tx) -> None:
-            found = store.experiments.get(tx, principal.workspace, wanted)
-            if found is None or found.lifecycle is not Lifecycle.ACTIVE:
+            found = self._own(tx, principal, wanted)
+            if found.lifecycle is not Lifecycle.ACTIVE:
                 raise NotFound(f"No Experiment with id={identity} exists")
             store.experiments.change(tx, wanted, lifecycle=Lifecycle.DELETED)
             hidden = 0
@@ -144,8 +151,8 @@ class Experiments(Base):
         self._may_track(principal, "experiments")
 
         def work(tx: Tx) -> None:
-            found = store.experiments.get(tx, principal.workspace, identity)
-            if found is None or found.lifecycle is not Lifecycle.DELETED:
+            found = self._own(tx, principal, identity)
+            if found.lifecycle is not Lifecycle.DELETED:
                 raise NotFound(f"No Experiment with id={identity} exists")
             self._free_name(tx, principal, found.name, "Rename that one, then restore this one.")
             store.experiments.change(tx, identity, lifecycle=Lifecycle.ACTIVE)
@@ -165,7 +172,7 @@ class Experiments(Base):
         wanted = await self._experiment_id(principal, identity)
 
         def work(tx: Tx) -> None:
-            found = _found(tx, principal, wanted)
+            found = self._own(tx, principal, wanted)
             require_active(found.lifecycle, "experiment", wanted)
             if found.tags.get(key) == value:
                 return
@@ -182,7 +189,7 @@ class Experiments(Base):
         wanted = await self._experiment_id(principal, identity)
 
         def work(tx: Tx) -> None:
-            found = _found(tx, principal, wanted)
+            found = self._own(tx, principal, wanted)
             require_active(found.lifecycle, "experiment", wanted)
             if not store.experiments.delete_tag(tx, wanted, key):
                 raise NotFound(f"No tag with name: {key} in experiment with id {identity}")
@@ -196,9 +203,14 @@ class Experiments(Base):
         if store.experiments.named(tx, principal.workspace, name) is not None:
             raise AlreadyExists(f"Experiment(name={name}) already exists.", hint=hint)
 
+    def _experiment(self, tx: Tx, principal: Principal, identity: str) -> Experiment:
+        found = store.experiments.get(tx, principal.workspace, identity)
+        if found is None or not self._reads(principal, identity):
+            raise NotFound(f"No Experiment with id={identity} exists")
+        return found
 
-def _found(tx: Tx, principal: Principal, identity: str) -> Experiment:
-    found = store.experiments.get(tx, principal.workspace, identity)
-    if found is None:
-        raise NotFound(f"No Experiment with id={identity} exists")
-    return found
+    def _own(self, tx: Tx, principal: Principal, identity: str) -> Experiment:
+        """The experiment that is to be changed."""
+        found = self._experiment(tx, principal, identity)
+        self._require_track(principal, identity, f"experiment {found.name}")
+        return found

@@ -41,8 +41,9 @@ class LoggedModels(Base):
 
         def work(tx: Tx) -> LoggedModel:
             lifecycle = store.experiments.lifecycle_of(tx, principal.workspace, wanted)
-            if lifecycle is None:
+            if lifecycle is None or not self._reads(principal, wanted):
                 raise NotFound(f"No Experiment with id={experiment_id} exists")
+            self._require_track(principal, wanted, "logged models")
             require_active(lifecycle, "experiment", wanted)
             if source_run:
                 self._writable_run(tx, principal, source_run)
@@ -61,7 +62,7 @@ class LoggedModels(Base):
             store.logged_models.set_tags(tx, identity, tags or {})
             subject = {"logged_model": identity, "experiment": wanted} | ({"run": source_run} if source_run else {})
             self._ledger.record(tx, principal, "logged_model.created", subject, texts={"name": called})
-            return _found(tx, principal, identity)
+            return self._logged(tx, principal, identity)
 
         return await self._db.write(work)
 
@@ -74,7 +75,7 @@ class LoggedModels(Base):
             deleted: whether a deleted one counts.
         """
         self._may_read(principal, "logged models")
-        found = await self._db.read(lambda tx: _found(tx, principal, identity))
+        found = await self._db.read(lambda tx: self._logged(tx, principal, identity))
         if found.lifecycle is not Lifecycle.ACTIVE and not deleted:
             raise NotFound(f"Logged model with ID '{identity}' not found.")
         return found
@@ -86,7 +87,7 @@ class LoggedModels(Base):
             raise InvalidInput(f"Invalid model status: {status}. Expected statuses: READY, UPLOAD_FAILED.")
 
         def work(tx: Tx) -> LoggedModel:
-            before = _active(tx, principal, identity)
+            before = self._logged_active(tx, principal, identity)
             if before.status is status:
                 return before
             if before.status is ModelStatus.READY:
@@ -97,7 +98,7 @@ class LoggedModels(Base):
                 tree = tree_of(store.artifacts.under(tx, ArtifactOwner.model(identity), ""))
                 data |= {"tree": tree.digest, "files": len(tree.files)}
             self._ledger.record(tx, principal, "logged_model.finalized", {"logged_model": identity}, data)
-            return _found(tx, principal, identity)
+            return self._logged(tx, principal, identity)
 
         return await self._db.write(work)
 
@@ -106,7 +107,7 @@ class LoggedModels(Base):
         self._may_track(principal, "logged models")
 
         def work(tx: Tx) -> None:
-            _active(tx, principal, identity)
+            self._logged_active(tx, principal, identity)
             store.logged_models.change(tx, identity, lifecycle=Lifecycle.DELETED)
             self._ledger.record(tx, principal, "logged_model.deleted", {"logged_model": identity})
 
@@ -121,7 +122,7 @@ class LoggedModels(Base):
 
     def set_model_tags(self, tx: Tx, principal: Principal, identity: str, tags: dict[str, str]) -> None:
         """Sets tags in the caller's transaction."""
-        before = _active(tx, principal, identity)
+        before = self._logged_active(tx, principal, identity)
         fresh = {key: value for key, value in tags.items() if before.tags.get(key) != value}
         if fresh:
             store.logged_models.set_tags(tx, identity, fresh)
@@ -136,7 +137,7 @@ class LoggedModels(Base):
         self._may_track(principal, "logged models")
 
         def work(tx: Tx) -> None:
-            _active(tx, principal, identity)
+            self._logged_active(tx, principal, identity)
             if not store.logged_models.delete_tag(tx, identity, key):
                 raise NotFound(f"No tag with key {key!r} found for model with ID {identity!r}.")
             store.logged_models.change(tx, identity)
@@ -153,7 +154,7 @@ class LoggedModels(Base):
             rules.check_param(key, value)
 
         def work(tx: Tx) -> None:
-            before = _active(tx, principal, identity)
+            before = self._logged_active(tx, principal, identity)
             changed = [key for key, value in params.items() if before.params.get(key, value) != value]
             if changed:
                 raise InvalidInput(f"Changing param values is not allowed. Model {identity} already has {changed}.")
@@ -178,7 +179,8 @@ class LoggedModels(Base):
         """A page of active logged models and the next page's token."""
         self._may_read(principal, "logged models")
         conditions, offset = parse_filter(filter, LOGGED_MODELS), page_offset(token)
-        wanted = [await self._experiment_id(principal, identity) for identity in experiment_ids]
+        seen = self._seen(principal)
+        wanted = [at for at in [await self._experiment_id(principal, one) for one in experiment_ids] if at in seen]
 
         def work(tx: Tx) -> tuple[list[LoggedModel], str | None]:
             rows = store.search.logged_models(
@@ -189,16 +191,16 @@ class LoggedModels(Base):
 
         return await self._db.read(work)
 
+    def _logged(self, tx: Tx, principal: Principal, identity: str) -> LoggedModel:
+        found = store.logged_models.get(tx, principal.workspace, identity)
+        if found is None or not self._reads(principal, found.experiment_id):
+            raise NotFound(f"Logged model with ID '{identity}' not found.")
+        return found
 
-def _found(tx: Tx, principal: Principal, identity: str) -> LoggedModel:
-    found = store.logged_models.get(tx, principal.workspace, identity)
-    if found is None:
-        raise NotFound(f"Logged model with ID '{identity}' not found.")
-    return found
-
-
-def _active(tx: Tx, principal: Principal, identity: str) -> LoggedModel:
-    found = _found(tx, principal, identity)
-    if found.lifecycle is not Lifecycle.ACTIVE:
-        raise NotFound(f"Logged model with ID '{identity}' not found.")
-    return found
+    def _logged_active(self, tx: Tx, principal: Principal, identity: str) -> LoggedModel:
+        """The logged model that is to be changed."""
+        found = self._logged(tx, principal, identity)
+        self._require_track(principal, found.experiment_id, f"logged model {identity}")
+        if found.lifecycle is not Lifecycle.ACTIVE:
+            raise NotFound(f"Logged model with ID '{identity}' not found.")
+        return found

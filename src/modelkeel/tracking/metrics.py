@@ -89,7 +89,7 @@ class Metrics(Runs):
             )
 
         def work(tx: Tx) -> tuple[list[Metric], str | None]:
-            run = store.runs.find(tx, principal.workspace, run_id)
+            run = self._run_seen(tx, principal, run_id)
             if run is None:
                 raise NotFound(f"Run with id={run_id} not found")
             number = store.metrics.key_id(tx, principal.workspace, key)
@@ -108,7 +108,7 @@ class Metrics(Runs):
         self._may_read(principal, "runs")
 
         def work(tx: Tx) -> list[Bucket]:
-            run = store.runs.find(tx, principal.workspace, run_id)
+            run = self._run_seen(tx, principal, run_id)
             if run is None:
                 raise NotFound(f"Run with id={run_id} not found")
             number = store.metrics.key_id(tx, principal.workspace, key)

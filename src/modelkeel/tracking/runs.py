@@ -63,8 +63,9 @@ class Runs(Base):
 
         def work(tx: Tx) -> Run:
             lifecycle = store.experiments.lifecycle_of(tx, principal.workspace, wanted)
-            if lifecycle is None:
+            if lifecycle is None or not self._reads(principal, wanted):
                 raise NotFound(f"No Experiment with id={experiment_id} exists")
+            self._require_track(principal, wanted, "runs")
             require_active(lifecycle, "experiment", wanted)
             identity = new_run_id()
             row: dict[str, Any] = {
@@ -103,7 +104,7 @@ class Runs(Base):
         """
         self._may_read(principal, "runs")
         found = await self._db.read(lambda tx: store.runs.get(tx, principal.workspace, run_id))
-        if found is None:
+        if found is None or not self._reads(principal, found.experiment_id):
             raise NotFound(f"Run with id={run_id} not found")
         return found
 
@@ -121,7 +122,8 @@ class Runs(Base):
         """A page of runs that meet a filter, and the next page's token; newest first unless ordered otherwise."""
         self._may_read(principal, "runs")
         conditions, orders = parse_filter(filter, RUNS), parse_order(list(order_by), RUNS)
-        wanted = [await self._experiment_id(principal, identity) for identity in experiment_ids]
+        seen = self._seen(principal)
+        wanted = [at for at in [await self._experiment_id(principal, one) for one in experiment_ids] if at in seen]
         offset = page_offset(token)
 
         def work(tx: Tx) -> tuple[list[Run], str | None]:
@@ -255,7 +257,8 @@ class Runs(Base):
         def work(tx: Tx) -> None:
             row = self._writable_run(tx, principal, run_id)
             for model in models:
-                if store.logged_models.get(tx, principal.workspace, model.model_id) is None:
+                logged = store.logged_models.find(tx, principal.workspace, model.model_id)
+                if logged is None or not self._reads(principal, logged.experiment):
                     raise NotFound(f"Logged model with ID '{model.model_id}' not found.")
             if store.runs.add_models(tx, row.seq, "out", models):
                 self._wrote(tx, row)
@@ -268,7 +271,7 @@ class Runs(Base):
         gone = lifecycle is Lifecycle.DELETED
 
         def work(tx: Tx) -> None:
-            found = store.runs.find(tx, principal.workspace, run_id)
+            found = self._run_seen(tx, principal, run_id)
             if found is None:
                 raise NotFound(f"Run with id={run_id} not found")
             if found.lifecycle == lifecycle:

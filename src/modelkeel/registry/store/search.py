@@ -5,10 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from modelkeel.core.access import EVERYTHING, Visible
 from modelkeel.registry.models import ModelVersion
 from modelkeel.registry.store.records import SHOWN, load_versions, select_versions
 from modelkeel.registry.store.tables import model_tag, model_version, registered_model, version_tag
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import within
 from modelkeel.tracking.clauses import Clause, compare
 from modelkeel.tracking.search import Condition, Kind, Order
 
@@ -30,13 +32,21 @@ _VERSION_COLUMNS: dict[str, sa.ColumnElement[Any]] = {
 
 
 def search_models(
-    tx: Tx, workspace: str, conditions: Sequence[Condition], orders: Sequence[Order], *, limit: int, offset: int
+    tx: Tx,
+    workspace: str,
+    conditions: Sequence[Condition],
+    orders: Sequence[Order],
+    *,
+    limit: int,
+    offset: int,
+    visible: Visible = EVERYTHING,
 ) -> Sequence[sa.Row[Any]]:
     """Rows of the models that meet every condition; by name unless ordered otherwise."""
     of_model = model_tag.c.model == registered_model.c.id
     query = sa.select(registered_model).where(
         registered_model.c.workspace == workspace,
         SHOWN,
+        *within(visible, registered_model.c.id),
         *(_clause(tx, condition, _MODEL_COLUMNS, model_tag, of_model) for condition in conditions),
     )
     sorting = [_sorted(_MODEL_COLUMNS[order.key], order) for order in orders]
@@ -44,12 +54,20 @@ def search_models(
 
 
 def search_versions(
-    tx: Tx, workspace: str, conditions: Sequence[Condition], orders: Sequence[Order], *, limit: int, offset: int
+    tx: Tx,
+    workspace: str,
+    conditions: Sequence[Condition],
+    orders: Sequence[Order],
+    *,
+    limit: int,
+    offset: int,
+    visible: Visible = EVERYTHING,
 ) -> Sequence[sa.Row[Any]]:
     """Rows of the versions that meet every condition; last changed first unless ordered otherwise."""
     of_version = sa.and_(version_tag.c.model == model_version.c.model, version_tag.c.version == model_version.c.version)
     query = select_versions(workspace).where(
-        *(_clause(tx, condition, _VERSION_COLUMNS, version_tag, of_version) for condition in conditions)
+        *within(visible, model_version.c.model),
+        *(_clause(tx, condition, _VERSION_COLUMNS, version_tag, of_version) for condition in conditions),
     )
     given = orders or [Order(Kind.ATTRIBUTE, "last_updated_timestamp", False)]
     sorting = [_sorted(_VERSION_COLUMNS[order.key], order) for order in given]
@@ -57,9 +75,9 @@ def search_versions(
     return tx.all(ordered.limit(limit).offset(offset))
 
 
-def versions_of_run(tx: Tx, workspace: str, run_id: str) -> list[ModelVersion]:
+def versions_of_run(tx: Tx, workspace: str, run_id: str, visible: Visible = EVERYTHING) -> list[ModelVersion]:
     """The versions that a run is behind, newest first."""
-    query = select_versions(workspace).where(model_version.c.run == run_id)
+    query = select_versions(workspace).where(model_version.c.run == run_id, *within(visible, model_version.c.model))
     return load_versions(tx, tx.all(query.order_by(model_version.c.created.desc())))
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from modelkeel.core.access import EVERYTHING, Visible
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import within
 from modelkeel.tracking.clauses import Clause, compare
 from modelkeel.tracking.models import RUN_NAME_TAG, Lifecycle
 from modelkeel.tracking.search import Condition, Kind, Order, Value
@@ -90,11 +92,13 @@ def experiments(
     *,
     limit: int,
     offset: int,
+    visible: Visible = EVERYTHING,
 ) -> Sequence[sa.Row[Any]]:
     """Rows of the experiments that meet every condition; newest first unless ordered otherwise."""
     query = sa.select(experiment).where(
         experiment.c.workspace == workspace,
         experiment.c.lifecycle.in_(list(lifecycles)),
+        *within(visible, experiment.c.id),
         *(_experiment_clause(tx, condition) for condition in conditions),
     )
     given = orders or [Order(Kind.ATTRIBUTE, "creation_time", False), Order(Kind.ATTRIBUTE, "experiment_id", True)]
