@@ -72,6 +72,8 @@ class Story:
             "/ledger": "Ledger",
             "/ledger/1": "Entry 1",
             "/costs": "Costs",
+            "/members": "Members",
+            "/members?tab=grants": "Members",
         }
 
 

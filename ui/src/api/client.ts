@@ -32,6 +32,11 @@ export function post<T>(path: string, body?: unknown): Promise<T> {
   return call<T>("POST", path, body ?? {});
 }
 
+/** A change by any method. */
+export function send<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
+  return call<T>(method, path, method === "POST" ? (body ?? {}) : body);
+}
+
 /** The text of an artifact or another file that is not JSON. */
 export async function fetchBlob(path: string, signal?: AbortSignal): Promise<Blob> {
   const answer = await reach(path, { signal });

@@ -1,6 +1,6 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
 import { toastDone, toastProblem } from "../app/notify";
-import { get, post } from "./client";
+import { get, send } from "./client";
 
 type Query = Record<string, string | number | boolean | undefined | null>;
 
@@ -23,13 +23,13 @@ export function useGet<T>(path: string, options: Options = {}): UseQueryResult<T
 }
 
 /** A change: asks the server, tells the outcome in a toast, and refreshes what is on the page. */
-export function useChange<B = unknown, T = unknown>(done: string, onDone?: () => void) {
+export function useChange<B = unknown, T = unknown>(done: string, onDone?: (answer: T) => void) {
   const client = useQueryClient();
-  return useMutation<T, Error, { path: string; body?: B }>({
-    mutationFn: ({ path, body }) => post<T>(path, body),
-    onSuccess: () => {
+  return useMutation<T, Error, { path: string; body?: B; method?: "POST" | "PUT" | "DELETE" }>({
+    mutationFn: ({ path, body, method = "POST" }) => send<T>(method, path, body),
+    onSuccess: (answer) => {
       toastDone(done);
-      onDone?.();
+      onDone?.(answer);
     },
     onError: toastProblem,
     onSettled: () => client.invalidateQueries(),

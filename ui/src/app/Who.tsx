@@ -8,6 +8,10 @@ export function useMe(): Me | undefined {
   return useGet<Me>("/api/v1/me").data;
 }
 
+export function useMay(permission: string): boolean {
+  return useMe()?.permissions.some((one) => one === permission) ?? false;
+}
+
 /** Who the server takes this browser for, and how to become somebody else. */
 export function Who() {
   const { data: me, error } = useGet<Me>("/api/v1/me");

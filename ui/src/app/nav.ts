@@ -32,6 +32,7 @@ export const NAV: { title: string; links: NavLink[] }[] = [
       { to: "/predictions", label: "Trace", icon: "trace", key: "t" },
       { to: "/ledger", label: "Ledger", icon: "chain", key: "l" },
       { to: "/costs", label: "Costs", icon: "coin", key: "c" },
+      { to: "/members", label: "Members", icon: "people", key: "u" },
     ],
   },
 ];
