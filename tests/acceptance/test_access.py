@@ -73,6 +73,17 @@ def test_a_denied_experiment_is_not_there(shared_server, world):
         assert not version.get("run_id")
         assert not version.get("source")
         assert dora.get(f"/api/v1/runs/{run}").status_code == 404
+        every = dora.get("/api/v1/ledger/entries", params={"limit": 1000}).json()["entries"]
+        said = str(every)
+        assert shown in said
+        assert hidden not in said
+        assert run not in said
+        assert "secret-flights" not in said
+        assert dora.post("/api/v1/ledger/export").status_code == 403
+        trace = dora.get("/api/v1/trace/versions/delay/1")
+        assert trace.status_code == 200
+        assert run not in trace.text
+        assert run not in dora.get("/api/v1/costs").text
 
 
 def test_pages_stay_whole_where_something_is_hidden(shared_server, world):
@@ -148,3 +159,36 @@ def test_a_group_gives_roles_and_grants_and_each_change_is_recorded_once(shared_
 
 def test_the_last_admin_stays(world):
     assert world.owner.delete("/api/v1/users/owner/roles/admin").status_code == 409
+
+
+def test_a_denied_endpoint_is_not_there(shared_server, world):
+    owner = world.owner
+    for name in ("hidden-place", "open-place"):
+        owner.put(f"/api/v1/endpoints/{name}", json={"model": "delay/1"}).raise_for_status()
+    ids = {e["name"]: e["id"] for e in owner.get("/api/v1/endpoints").json()}
+    token = shared_server.user("enno", "maintainer")
+    world.grant("enno", "endpoint", ids["hidden-place"], "read", effect="deny")
+    with shared_server.client(token) as enno:
+        assert [e["name"] for e in enno.get("/api/v1/endpoints").json()] == ["open-place"]
+        for path in ("endpoints/hidden-place", "endpoints/hidden-place/traffic", "monitors/hidden-place/traffic"):
+            assert enno.get(f"/api/v1/{path}").status_code == 404, path
+        assert enno.get("/api/v1/endpoints/open-place").status_code == 200
+        assert enno.put("/api/v1/endpoints/hidden-place", json={"model": "delay/1"}).status_code == 404
+        assert enno.post("/api/v1/endpoints/hidden-place/rollback").status_code == 404
+        trace = enno.get("/api/v1/trace/versions/delay/1").text
+        assert ids["hidden-place"] not in trace
+        assert "hidden-place" not in trace
+        said = enno.get("/api/v1/ledger/entries", params={"limit": 1000}).text
+        assert ids["open-place"] in said
+        assert ids["hidden-place"] not in said
+        assert enno.get("/api/v1/alerts").json() == []
+        assert enno.get("/api/v1/incidents").json() == []
+
+
+def test_what_governs_a_denied_model_is_not_there(shared_server, world):
+    token = shared_server.user("noah", "maintainer")
+    world.grant("noah", "model", world.model, "read", effect="deny")
+    with shared_server.client(token) as noah:
+        assert noah.get("/api/v1/trace/versions/delay/1").status_code == 404
+        said = noah.get("/api/v1/ledger/entries", params={"limit": 1000}).text
+    assert world.model not in said

@@ -32,7 +32,7 @@ def add(
     name
         What people call them; unique.
     role
-        viewer, contributor, maintainer, approver or admin; may be given several times.
+        viewer, contributor, maintainer, approver, auditor or admin; may be given several times.
     service
         A service account: it never approves.
     json

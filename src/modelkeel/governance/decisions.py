@@ -2,7 +2,7 @@
 
 import msgspec
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Object, Permission, Principal
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound, Refused
 from modelkeel.governance import store
 from modelkeel.governance.gates import approvals as approval_gate
@@ -73,6 +73,8 @@ class Decisions:
         if principal.kind != "user":
             raise Refused("Only people approve.", reasons=[f"{principal.name} is a {principal.kind} account."])
         found = await self._promotions.get(principal, identity)
+        on = Object(Kind.MODEL, found.model_id)
+        self._authorizer.require(principal, Permission.APPROVE, what="promotions", on=on)
         if evidence and evidence != found.evidence:
             raise Conflict("The promotion's evidence is not what you looked at.", hint="Look again, then decide.")
         if found.status == "waiting_approval" and not await self._promotions.current(principal, found):

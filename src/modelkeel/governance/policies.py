@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Permission, Principal
 from modelkeel.core.clock import rfc3339
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.governance import store
@@ -14,6 +14,7 @@ from modelkeel.governance.voiding import void
 from modelkeel.ledger.service import Ledger
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import require_named
 
 
 class Policies:
@@ -36,7 +37,7 @@ class Policies:
         Raises:
             InvalidInput: the policy contradicts itself.
         """
-        self._authorizer.require(principal, Permission.POLICY, what=f"the gates of {model}")
+        await self._may(principal, Permission.POLICY, model)
         if not model or len(model) > 250:
             raise InvalidInput("A model's name has 1 to 250 characters.")
         check(policy)
@@ -72,14 +73,20 @@ class Policies:
 
     async def find(self, principal: Principal, model: str) -> StoredPolicy | None:
         """A model's policy, or None."""
-        self._authorizer.require(principal, Permission.READ, what="gate policies")
+        await self._may(principal, Permission.READ, model)
         row = await self._db.read(lambda tx: store.policy_of(tx, principal.workspace, model))
         return None if row is None else stored(row)
 
     async def all(self, principal: Principal) -> list[StoredPolicy]:
         """Every policy of the workspace, by model."""
         self._authorizer.require(principal, Permission.READ, what="gate policies")
-        return await self._db.read(lambda tx: [stored(row) for row in store.policies(tx, principal.workspace)])
+        return await self._db.read(
+            lambda tx: [stored(row) for row in store.policies(tx, principal.workspace, principal.sees(Kind.MODEL))]
+        )
+
+    async def _may(self, principal: Principal, permission: Permission, model: str) -> None:
+        what = f"the gates of {model}"
+        await require_named(self._db, self._authorizer, principal, permission, Kind.MODEL, model, what)
 
     async def by_digest(self, principal: Principal, digest: str) -> GatePolicy:
         """The words of a policy that is or was in force.

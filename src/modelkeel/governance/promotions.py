@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Object, Permission, Principal
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound, Refused
 from modelkeel.core.ids import uuid7
@@ -26,6 +26,7 @@ from modelkeel.ledger.service import Ledger
 from modelkeel.registry.service import Registry
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import require_named
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -103,7 +104,9 @@ class Promotions:
         Raises:
             Conflict: the policy or the alias changed during the evaluation.
         """
-        self._authorizer.require(principal, Permission.PROMOTE, what=f"{model}@{alias}")
+        await require_named(
+            self._db, self._authorizer, principal, Permission.PROMOTE, Kind.MODEL, model, f"{model}@{alias}"
+        )
         found = await self.evaluate(principal, model, version, alias)
         authors = await self._facts.authors(principal, found.candidate)
         standing = await self._standing(principal, found, authors)
@@ -127,6 +130,8 @@ class Promotions:
         """
         self._authorizer.require(principal, Permission.PROMOTE, what="promotions")
         found = await self.get(principal, identity)
+        on = Object(Kind.MODEL, found.model_id)
+        self._authorizer.require(principal, Permission.PROMOTE, what="promotions", on=on)
         if found.status == "committed":
             return found
         if found.status != "approved":
@@ -181,7 +186,13 @@ class Promotions:
 
         def work(tx: Tx) -> list[Promotion]:
             rows = store.promotions(
-                tx, principal.workspace, model=model, version=version, statuses=statuses, limit=limit
+                tx,
+                principal.workspace,
+                model=model,
+                version=version,
+                statuses=statuses,
+                limit=limit,
+                visible=principal.sees(Kind.MODEL),
             )
             return reading.promotions(tx, rows, names)
 
@@ -342,7 +353,7 @@ def read(tx: Tx, principal: Principal, identity: str, names: Mapping[str, str]) 
         NotFound: there is none of this id.
     """
     row = store.promotion_with_id(tx, principal.workspace, identity)
-    if row is None:
+    if row is None or not principal.may(Permission.READ, Object(Kind.MODEL, row.model_id)):
         raise NotFound(f"There is no promotion {identity!r}.", hint="`modelkeel approvals` lists what waits.")
     return reading.promotions(tx, [row], names)[0]
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Permission, Principal
 from modelkeel.core.clock import parse_rfc3339, rfc3339
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound, Refused
 from modelkeel.core.ids import uuid7
@@ -16,6 +16,7 @@ from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import require_named
 
 DAY_MS = 86_400_000
 
@@ -77,7 +78,15 @@ class StandingApprovals:
             InvalidInput: it names no pipeline code, or the version was made by no pipeline.
             Refused: a service account can't give it.
         """
-        self._authorizer.require(principal, Permission.APPROVE, what=f"a standing approval for {wanted.model}")
+        await require_named(
+            self._db,
+            self._authorizer,
+            principal,
+            Permission.APPROVE,
+            Kind.MODEL,
+            wanted.model,
+            f"a standing approval for {wanted.model}",
+        )
         if principal.kind != "user":
             raise Refused("Only people approve.", reasons=[f"{principal.name} is a {principal.kind} account."])
         policy = await self._policies.get(principal, wanted.model)
@@ -146,7 +155,9 @@ class StandingApprovals:
         """Those of the workspace, or of one model, newest first."""
         self._authorizer.require(principal, Permission.READ, what="standing approvals")
         names = await self._identity.names(principal)
-        rows = await self._db.read(lambda tx: store.standings(tx, principal.workspace, model))
+        rows = await self._db.read(
+            lambda tx: store.standings(tx, principal.workspace, model, principal.sees(Kind.MODEL))
+        )
         return [reading.standing_approval(row, names) for row in rows]
 
     async def get(self, principal: Principal, identity: str) -> StandingApproval:

@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from modelkeel.core.access import EVERYTHING, Kind, Visible
 from modelkeel.governance.models import GateResult
 from modelkeel.storage.schema import metadata
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import named_within, within
 
 gate_policy = sa.Table(
     "gate_policy",
@@ -109,8 +111,10 @@ def policy_of(tx: Tx, workspace: str, model: str) -> sa.Row[Any] | None:
     return tx.one(_HEAD.where(gate_policy_head.c.workspace == workspace, gate_policy_head.c.model == model))
 
 
-def policies(tx: Tx, workspace: str) -> Sequence[sa.Row[Any]]:
-    return tx.all(_HEAD.where(gate_policy_head.c.workspace == workspace).order_by(gate_policy_head.c.model))
+def policies(tx: Tx, workspace: str, visible: Visible = EVERYTHING) -> Sequence[sa.Row[Any]]:
+    head = gate_policy_head.c
+    seen = named_within(visible, Kind.MODEL, head.workspace, head.model)
+    return tx.all(_HEAD.where(head.workspace == workspace, *seen).order_by(head.model))
 
 
 def policy_body(tx: Tx, workspace: str, digest: str) -> str | None:
@@ -161,9 +165,10 @@ def promotions(
     version: int | None = None,
     statuses: Sequence[str] = (),
     limit: int = 100,
+    visible: Visible = EVERYTHING,
 ) -> Sequence[sa.Row[Any]]:
     """Promotions by the model's name, the newest first."""
-    query = sa.select(promotion).where(promotion.c.workspace == workspace)
+    query = sa.select(promotion).where(promotion.c.workspace == workspace, *within(visible, promotion.c.model_id))
     if model is not None:
         query = query.where(promotion.c.model == model)
     if version is not None:
@@ -246,8 +251,10 @@ def standing_with_id(tx: Tx, workspace: str, identity: str) -> sa.Row[Any] | Non
     return tx.one(query)
 
 
-def standings(tx: Tx, workspace: str, model: str | None = None) -> Sequence[sa.Row[Any]]:
-    query = sa.select(standing_approval).where(standing_approval.c.workspace == workspace)
+def standings(tx: Tx, workspace: str, model: str | None = None, visible: Visible = EVERYTHING) -> Sequence[sa.Row[Any]]:
+    given = standing_approval.c
+    seen = named_within(visible, Kind.MODEL, given.workspace, given.model)
+    query = sa.select(standing_approval).where(given.workspace == workspace, *seen)
     if model is not None:
         query = query.where(standing_approval.c.model == model)
     return tx.all(query.order_by(standing_approval.c.given_at.desc(), standing_approval.c.id.desc()))

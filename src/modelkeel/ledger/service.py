@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelkeel.core.access import Authorizer, Permission, Principal
-from modelkeel.core.errors import Corrupt, NotFound
+from modelkeel.core.errors import Corrupt, NotFound, PermissionDenied
 from modelkeel.ledger import merkle, notes, store
 from modelkeel.ledger.entries import Draft
 from modelkeel.ledger.export import write_export
@@ -19,6 +19,7 @@ from modelkeel.ledger.merkle import leaf_hash
 from modelkeel.ledger.models import Entry, Proof
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import unseen
 
 ORIGIN = "modelkeel.local/ledger"
 SYSTEM = Principal("system", "system", "service", "", frozenset())
@@ -93,6 +94,7 @@ class Ledger:
                 about=about,
                 newest_first=newest_first,
                 before=before,
+                unseen=unseen(principal),
             )
             return _entries(tx, rows)
 
@@ -108,7 +110,14 @@ class Ledger:
         await self.sign_checkpoint()
 
         def work(tx: Tx) -> Proof:
-            rows = store.read_entries(tx, start=index, limit=1, workspace=principal.workspace, before=index + 1)
+            rows = store.read_entries(
+                tx,
+                start=index,
+                limit=1,
+                workspace=principal.workspace,
+                before=index + 1,
+                unseen=unseen(principal),
+            )
             signed = store.latest_checkpoint(tx)
             if not rows or signed is None or signed.size <= index:
                 raise NotFound(f"There is no entry {index} in this workspace's ledger.")
@@ -154,6 +163,11 @@ class Ledger:
     async def export(self, principal: Principal, directory: Path) -> int:
         """Writes a bundle that `verify.py`, copied into it, checks without us. Returns the count of entries."""
         self._authorizer.require(principal, Permission.AUDIT, what="the ledger")
+        if unseen(principal):
+            raise PermissionDenied(
+                f"{principal.name} may not read everything of this workspace, so not export its ledger.",
+                hint="Let an auditor who is denied nothing do it.",
+            )
 
         def begin(tx: Tx) -> None:
             self.record(tx, principal, "export.made", {"workspace": principal.workspace})

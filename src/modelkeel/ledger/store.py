@@ -167,8 +167,12 @@ def read_entries(
     about: tuple[str, str] | None = None,
     newest_first: bool = False,
     before: int | None = None,
+    unseen: Sequence[tuple[str, sa.Select[Any]]] = (),
 ) -> Sequence[sa.Row[Any]]:
-    """Entries from `start` on (and below `before`), of one workspace, of some types, about one subject."""
+    """Entries from `start` on (and below `before`), of one workspace, of some types, about one subject.
+
+    An entry about a subject that `unseen` names, as kind and ids, is left out.
+    """
     query = sa.select(entry, entry.c.index.label("place")).where(entry.c.index >= start)
     if before is not None:
         query = query.where(entry.c.index < before)
@@ -182,6 +186,10 @@ def read_entries(
         query = query.join(subject, subject.c.index == entry.c.index).where(
             subject.c.kind == kind, subject.c.id == identity
         )
+    for kind, identities in unseen:
+        hidden = subject.alias("hidden")
+        of = (hidden.c.index == entry.c.index, hidden.c.kind == kind, hidden.c.id.in_(identities))
+        query = query.where(~sa.exists().where(*of))
     order = entry.c.index.desc() if newest_first else entry.c.index
     return tx.all(query.order_by(order).limit(limit))
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Permission, Principal
 from modelkeel.core.canonical import canonical
 from modelkeel.core.clock import rfc3339
 from modelkeel.core.errors import InvalidInput, NotFound
@@ -22,6 +22,7 @@ from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.holdings import held, hold
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import require_named
 
 Row = sa.Row[Any]
 _config = msgspec.json.Decoder(MonitorConfig)
@@ -56,7 +57,7 @@ class Monitors:
         Raises:
             InvalidInput: the configuration is malformed, or names a reference that the workspace does not hold.
         """
-        self._authorizer.require(principal, Permission.MONITOR, what=f"the monitor of {endpoint}")
+        await self._may(principal, Permission.MONITOR, endpoint)
         config.check()
         if not endpoint or len(endpoint) > 100:
             raise InvalidInput("An endpoint's name has 1 to 100 characters.")
@@ -79,7 +80,7 @@ class Monitors:
             InvalidInput: the file can't be read.
         """
         config = (await self.get(principal, endpoint)).config
-        self._authorizer.require(principal, Permission.MONITOR, what=f"the monitor of {endpoint}")
+        await self._may(principal, Permission.MONITOR, endpoint)
         read_profile(content, config)
         blob = await self._blobs.put(content)
         await self._db.write(lambda tx: hold(tx, principal.workspace, [blob]))
@@ -92,7 +93,7 @@ class Monitors:
         Raises:
             NotFound: there is no such monitor.
         """
-        self._authorizer.require(principal, Permission.MONITOR, what=f"the monitor of {endpoint}")
+        await self._may(principal, Permission.MONITOR, endpoint)
 
         def work(tx: Tx) -> None:
             row = _existing(tx, principal.workspace, endpoint)
@@ -110,13 +111,16 @@ class Monitors:
         Raises:
             NotFound: there is none.
         """
-        self._authorizer.require(principal, Permission.READ, what="monitors")
+        await self._may(principal, Permission.READ, endpoint)
         return await self._db.read(lambda tx: _monitor(tx, _existing(tx, principal.workspace, endpoint)))
 
     async def all(self, principal: Principal) -> list[Monitor]:
         """Every monitor of the workspace."""
-        self._authorizer.require(principal, Permission.READ, what="monitors")
-        return await self._db.read(lambda tx: [_monitor(tx, row) for row in windows.monitors(tx, principal.workspace)])
+        self._authorizer.require(principal, Permission.READ, what="monitors", on=Kind.ENDPOINT)
+        seen = self._authorizer.visible(principal, Kind.ENDPOINT)
+        return await self._db.read(
+            lambda tx: [_monitor(tx, row) for row in windows.monitors(tx, principal.workspace, seen)]
+        )
 
     async def advance(self, principal: Principal, endpoint: str, until: int) -> Monitor:
         """Says that no row before an event time will come any more, so windows up to there close.
@@ -126,7 +130,7 @@ class Monitors:
             endpoint: its name.
             until: event time, milliseconds since 1970.
         """
-        self._authorizer.require(principal, Permission.MONITOR, what=f"the monitor of {endpoint}")
+        await self._may(principal, Permission.MONITOR, endpoint)
 
         def work(tx: Tx) -> None:
             row = _existing(tx, principal.workspace, endpoint)
@@ -135,6 +139,10 @@ class Monitors:
 
         await self._db.write(work)
         return await self.get(principal, endpoint)
+
+    async def _may(self, principal: Principal, permission: Permission, endpoint: str) -> None:
+        what = f"the monitor of {endpoint}"
+        await require_named(self._db, self._authorizer, principal, permission, Kind.ENDPOINT, endpoint, what)
 
     def _put(
         self, tx: Tx, principal: Principal, endpoint: str, config: MonitorConfig, encoded: str, digest: str

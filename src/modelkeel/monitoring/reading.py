@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Permission, Principal
 from modelkeel.core.clock import parse_rfc3339, rfc3339
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound
 from modelkeel.ledger.models import Entry
@@ -18,6 +18,7 @@ from modelkeel.monitoring.stored import decode_profile, decode_window, merged_st
 from modelkeel.monitoring.verdicts import histograms
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import require_named
 
 Row = sa.Row[Any]
 
@@ -44,7 +45,7 @@ class Reader:
         Raises:
             NotFound: the endpoint has no monitor.
         """
-        self._authorizer.require(principal, Permission.READ, what="windows")
+        await self._may_read(principal, endpoint, "windows")
 
         def work(tx: Tx) -> list[Window]:
             watched = watched_of(_monitor(tx, principal, endpoint))
@@ -78,7 +79,7 @@ class Reader:
         Raises:
             NotFound: there is no such window.
         """
-        self._authorizer.require(principal, Permission.READ, what="windows")
+        await self._may_read(principal, endpoint, "windows")
         at = parse_rfc3339(start)
 
         def work(tx: Tx) -> dict[str, Any]:
@@ -94,12 +95,19 @@ class Reader:
 
     async def alerts(self, principal: Principal, endpoint: str | None, status: str | None, limit: int) -> list[Alert]:
         """Alerts of the workspace, newest first; `active` means open or acknowledged."""
-        self._authorizer.require(principal, Permission.READ, what="alerts")
+        self._authorizer.require(principal, Permission.READ, what="alerts", on=Kind.ENDPOINT)
         if status not in {None, "active", "open", "acknowledged", "resolved"}:
             raise InvalidInput(f"{status!r} is no status.", hint="Use active, open, acknowledged or resolved.")
 
         def work(tx: Tx) -> list[Alert]:
-            rows = store.alerts(tx, principal.workspace, endpoint=endpoint, status=status, limit=limit)
+            rows = store.alerts(
+                tx,
+                principal.workspace,
+                endpoint=endpoint,
+                status=status,
+                limit=limit,
+                visible=principal.sees(Kind.ENDPOINT),
+            )
             return [alert_of(row) for row in rows]
 
         return await self._db.read(work)
@@ -110,7 +118,7 @@ class Reader:
         Raises:
             NotFound: the workspace has none of that id.
         """
-        self._authorizer.require(principal, Permission.READ, what="alerts")
+        self._authorizer.require(principal, Permission.READ, what="alerts", on=Kind.ENDPOINT)
         return await self._db.read(lambda tx: alert_of(_alert(tx, principal, identity)))
 
     async def acknowledge(self, principal: Principal, identity: str, note: str) -> Alert:
@@ -119,7 +127,11 @@ class Reader:
         Raises:
             Conflict: it is resolved.
         """
-        self._authorizer.require(principal, Permission.MONITOR, what="alerts")
+        self._authorizer.require(principal, Permission.MONITOR, what="alerts", on=Kind.ENDPOINT)
+        seen = await self.alert(principal, identity)
+        await require_named(
+            self._db, self._authorizer, principal, Permission.MONITOR, Kind.ENDPOINT, seen.endpoint, "alerts"
+        )
 
         def work(tx: Tx) -> Alert:
             row = _alert(tx, principal, identity)
@@ -137,10 +149,10 @@ class Reader:
 
     async def incidents(self, principal: Principal, endpoint: str | None, limit: int) -> list[Incident]:
         """Incidents of the workspace, newest first, without their timelines."""
-        self._authorizer.require(principal, Permission.READ, what="incidents")
+        self._authorizer.require(principal, Permission.READ, what="incidents", on=Kind.ENDPOINT)
 
         def work(tx: Tx) -> list[Incident]:
-            rows = store.incidents(tx, principal.workspace, endpoint, limit)
+            rows = store.incidents(tx, principal.workspace, endpoint, limit, principal.sees(Kind.ENDPOINT))
             return [_incident(tx, principal, row) for row in rows]
 
         return await self._db.read(work)
@@ -151,10 +163,10 @@ class Reader:
         Raises:
             NotFound: the workspace has none of that id.
         """
-        self._authorizer.require(principal, Permission.READ, what="incidents")
+        self._authorizer.require(principal, Permission.READ, what="incidents", on=Kind.ENDPOINT)
 
         def work(tx: Tx) -> tuple[Incident, str]:
-            row = store.incident_with_id(tx, principal.workspace, identity)
+            row = store.incident_with_id(tx, principal.workspace, identity, principal.sees(Kind.ENDPOINT))
             if row is None:
                 raise NotFound(f"There is no incident {identity!r}.")
             return _incident(tx, principal, row), windows.endpoint_id(tx, principal.workspace, row.endpoint)
@@ -169,6 +181,11 @@ class Reader:
             Moment(e.index, e.time, e.type, e.actor, e.subject, e.data, e.texts) for _, e in sorted(steps.items())
         ]
         return msgspec.structs.replace(found, timeline=timeline)
+
+    async def _may_read(self, principal: Principal, endpoint: str, what: str) -> None:
+        await require_named(
+            self._db, self._authorizer, principal, Permission.READ, Kind.ENDPOINT, endpoint, f"{what} of {endpoint}"
+        )
 
 
 def alert_of(row: Row) -> Alert:
@@ -210,7 +227,7 @@ def _monitor(tx: Tx, principal: Principal, endpoint: str) -> Row:
 
 
 def _alert(tx: Tx, principal: Principal, identity: str) -> Row:
-    row = store.alert_with_id(tx, principal.workspace, identity)
+    row = store.alert_with_id(tx, principal.workspace, identity, principal.sees(Kind.ENDPOINT))
     if row is None:
         raise NotFound(f"There is no alert {identity!r}.")
     return row

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Object, Permission, Principal
 from modelkeel.core.clock import now_ms, rfc3339
 from modelkeel.core.errors import Conflict, NotFound
 from modelkeel.identity.service import Identity
@@ -40,6 +40,7 @@ from modelkeel.monitoring.store import windows
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import require_named
 
 PAUSE_SECONDS = 0.2
 _logger = logging.getLogger(__name__)
@@ -96,14 +97,18 @@ class Monitoring:
         Raises:
             NotFound: no such prediction in the principal's workspace.
         """
-        self._authorizer.require(principal, Permission.READ, what="predictions")
+        self._authorizer.require(principal, Permission.READ, what="predictions", on=Kind.ENDPOINT)
         try:
-            return await self._predictions.find(principal.workspace, prediction_id)
+            found = await self._predictions.find(principal.workspace, prediction_id)
         except NotFound:
             # It may be so new that it waits in the spool.
             if not await self._collector.collect(eager=True):
                 raise
-        return await self._predictions.find(principal.workspace, prediction_id)
+            found = await self._predictions.find(principal.workspace, prediction_id)
+        self._authorizer.require(
+            principal, Permission.READ, what=f"prediction {prediction_id}", on=Object(Kind.ENDPOINT, found.endpoint_id)
+        )
+        return found
 
     async def add_labels(self, principal: Principal, body: bytes) -> LabelReceipt:
         """Takes labels as JSON; durable on return. See `Labels.receive`."""
@@ -138,7 +143,7 @@ class Monitoring:
             since: milliseconds since 1970; by default the last hour.
             limit: rows, at most; the newest are kept.
         """
-        self._authorizer.require(principal, Permission.READ, what="traffic")
+        await self._may_read(principal, endpoint)
         start = now_ms() - 3_600_000 if since is None else since
 
         def work(tx: Tx) -> TrafficReport:
@@ -167,10 +172,14 @@ class Monitoring:
         self, principal: Principal, endpoint: str, revision_a: str, revision_b: str, since: int
     ) -> Comparison:
         """Two revisions on the labelled rows that both scored, from an event time (ms) on, shadows included."""
-        self._authorizer.require(principal, Permission.READ, what="predictions")
+        await self._may_read(principal, endpoint)
         row = await self._db.read(lambda tx: windows.monitor_of(tx, principal.workspace, endpoint))
         output = watched_of(row).config.output if row is not None else ""
         return await self._comparer.compare(principal.workspace, endpoint, revision_a, revision_b, since, output)
+
+    async def _may_read(self, principal: Principal, endpoint: str) -> None:
+        what = f"endpoint {endpoint}"
+        await require_named(self._db, self._authorizer, principal, Permission.READ, Kind.ENDPOINT, endpoint, what)
 
     async def tick(self, *, eager: bool = False) -> bool:
         """One round of background work.

@@ -7,13 +7,14 @@ import msgspec
 import polars as pl
 import sqlalchemy as sa
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import EVERYTHING, Authorizer, Kind, Permission, Principal, Visible
 from modelkeel.core.clock import rfc3339
 from modelkeel.monitoring import segments
 from modelkeel.monitoring.store import log as store
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import require_named
 
 COLUMNS = ("request", "row", "revision", "variant", "model", "version", "event_time", "time")
 
@@ -59,8 +60,9 @@ class Totals:
 
     async def answered(self, principal: Principal) -> list[Answered]:
         """Rows by endpoint, revision and variant in the principal's workspace."""
-        self._authorizer.require(principal, Permission.READ, what="predictions")
-        return await self._db.read(lambda tx: _answered(tx, principal.workspace))
+        self._authorizer.require(principal, Permission.READ, what="predictions", on=Kind.ENDPOINT)
+        seen = self._authorizer.visible(principal, Kind.ENDPOINT)
+        return await self._db.read(lambda tx: _answered(tx, principal.workspace, seen))
 
     async def everywhere(self) -> list[Answered]:
         """The same for every workspace: for processes of ours."""
@@ -71,7 +73,15 @@ class Totals:
 
         Later segments may hold earlier rows, so every segment that could hold a later row than the best is read.
         """
-        self._authorizer.require(principal, Permission.READ, what="predictions")
+        await require_named(
+            self._db,
+            self._authorizer,
+            principal,
+            Permission.READ,
+            Kind.ENDPOINT,
+            endpoint,
+            f"predictions of {endpoint}",
+        )
         rows = await self._db.read(lambda tx: store.segments_until(tx, principal.workspace, endpoint, event_time))
         best: dict[str, Any] | None = None
         for segment in sorted(rows, key=lambda row: -min(row.max_event, event_time)):
@@ -102,8 +112,8 @@ def _last(content: bytes, event_time: int) -> dict[str, Any] | None:
     return answered.sort("event_time", "time").tail(1).to_dicts()[0]
 
 
-def _answered(tx: Tx, workspace: str | None) -> list[Answered]:
-    return [_count(row) for row in store.answered(tx, workspace)]
+def _answered(tx: Tx, workspace: str | None, visible: Visible = EVERYTHING) -> list[Answered]:
+    return [_count(row) for row in store.answered(tx, workspace, visible)]
 
 
 def _count(row: sa.Row[Any]) -> Answered:

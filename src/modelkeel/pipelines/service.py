@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from modelkeel.core import ids
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Permission, Principal, Visible
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound, PermissionDenied
 from modelkeel.identity.service import Identity
@@ -218,7 +218,7 @@ class Pipelines:
         names = await self._identity.names(principal)
 
         def work(tx: Tx) -> PipelineRun:
-            row = store.run(tx, principal.workspace, run_id)
+            row = store.run(tx, principal.workspace, run_id, self._seen(principal))
             if row is None:
                 raise _no_run(run_id)
             return reading.run_of(row, store.steps(tx, run_id), names)
@@ -233,7 +233,9 @@ class Pipelines:
         names = await self._identity.names(principal)
 
         def work(tx: Tx) -> list[RunSummary]:
-            rows = store.runs(tx, principal.workspace, pipeline=pipeline, before=before, limit=limit)
+            rows = store.runs(
+                tx, principal.workspace, pipeline=pipeline, before=before, limit=limit, visible=self._seen(principal)
+            )
             sums = store.sums(tx, [row.run_id for row in rows])
             return [reading.summary_of(row, sums.get(row.run_id), names) for row in rows]
 
@@ -253,7 +255,7 @@ class Pipelines:
     async def usage(self, principal: Principal) -> list[RunUsage]:
         """What every run of the workspace used and was spared, newest first."""
         self._authorizer.require(principal, Permission.READ, what="pipeline runs")
-        rows = await self._db.read(lambda tx: store.usage(tx, principal.workspace))
+        rows = await self._db.read(lambda tx: store.usage(tx, principal.workspace, self._seen(principal)))
         return [reading.usage_of(row) for row in rows]
 
     async def record_reproduction(self, principal: Principal, found: Reproduction) -> RecordedReproduction:
@@ -264,8 +266,8 @@ class Pipelines:
         identity = ids.uuid7()
 
         def work(tx: Tx) -> sa.Row[Any]:
-            first = store.run(tx, principal.workspace, found.run_id)
-            again = store.run(tx, principal.workspace, found.rerun_id)
+            first = store.run(tx, principal.workspace, found.run_id, self._seen(principal))
+            again = store.run(tx, principal.workspace, found.rerun_id, self._seen(principal))
             if first is None or again is None:
                 raise _no_run(found.run_id if first is None else found.rerun_id)
             if again.reproduces != found.run_id:
@@ -302,8 +304,14 @@ class Pipelines:
         """Verdicts of the workspace, or on one run, newest first."""
         self._authorizer.require(principal, Permission.READ, what="reproductions")
         names = await self._identity.names(principal)
-        rows = await self._db.read(lambda tx: store.reproductions(tx, principal.workspace, run_id, 100))
+        rows = await self._db.read(
+            lambda tx: store.reproductions(tx, principal.workspace, run_id, 100, self._seen(principal))
+        )
         return [reading.reproduction_of(row, names) for row in rows]
+
+    def _seen(self, principal: Principal) -> Visible:
+        """Which experiments may be read: pipeline runs follow the experiment of their run."""
+        return self._authorizer.visible(principal, Kind.EXPERIMENT)
 
     async def _take_up(self, principal: Principal, wanted: StartRun) -> None:
         def work(tx: Tx) -> None:
@@ -346,7 +354,7 @@ class Pipelines:
 
     def _mine(self, tx: Tx, principal: Principal, run_id: str) -> sa.Row[Any]:
         """The run, if the principal itself started it: only its token adds to it and feeds the cache from it."""
-        row = store.run(tx, principal.workspace, run_id)
+        row = store.run(tx, principal.workspace, run_id, self._seen(principal))
         if row is None:
             raise _no_run(run_id)
         if row.principal != principal.id:

@@ -5,9 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from modelkeel.core.access import EVERYTHING, Visible
 from modelkeel.pipelines.models import ALIVE
 from modelkeel.storage.schema import metadata
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import runs_within
 
 pipeline_run = sa.Table(
     "pipeline_run",
@@ -112,9 +114,10 @@ def add_run(tx: Tx, row: Mapping[str, Any]) -> None:
     tx.run(sa.insert(pipeline_run), row)
 
 
-def run(tx: Tx, workspace: str, run_id: str) -> sa.Row[Any] | None:
+def run(tx: Tx, workspace: str, run_id: str, visible: Visible = EVERYTHING) -> sa.Row[Any] | None:
     c = pipeline_run.c
-    return tx.one(sa.select(pipeline_run).where(c.workspace == workspace, c.run_id == run_id))
+    of_run = (c.workspace == workspace, c.run_id == run_id, *runs_within(visible, c.run_id))
+    return tx.one(sa.select(pipeline_run).where(*of_run))
 
 
 def change_run(tx: Tx, run_id: str, values: Mapping[str, Any]) -> None:
@@ -125,10 +128,13 @@ def saw_run(tx: Tx, run_id: str) -> None:
     change_run(tx, run_id, {"seen": tx.now})
 
 
-def runs(tx: Tx, workspace: str, *, pipeline: str | None, before: int | None, limit: int) -> Sequence[sa.Row[Any]]:
+def runs(
+    tx: Tx, workspace: str, *, pipeline: str | None, before: int | None, limit: int, visible: Visible = EVERYTHING
+) -> Sequence[sa.Row[Any]]:
     """Newest first, each with the sums over its steps."""
     c = pipeline_run.c
-    query = sa.select(*(column for column in c if column.name != "capture")).where(c.workspace == workspace)
+    query = sa.select(*(column for column in c if column.name != "capture"))
+    query = query.where(c.workspace == workspace, *runs_within(visible, c.run_id))
     if pipeline is not None:
         query = query.where(c.pipeline == pipeline)
     if before is not None:
@@ -248,9 +254,11 @@ def add_reproduction(tx: Tx, row: Mapping[str, Any]) -> None:
     tx.run(sa.insert(reproduction), row)
 
 
-def reproductions(tx: Tx, workspace: str, run_id: str | None, limit: int) -> Sequence[sa.Row[Any]]:
+def reproductions(
+    tx: Tx, workspace: str, run_id: str | None, limit: int, visible: Visible = EVERYTHING
+) -> Sequence[sa.Row[Any]]:
     c = reproduction.c
-    query = sa.select(reproduction).where(c.workspace == workspace)
+    query = sa.select(reproduction).where(c.workspace == workspace, *runs_within(visible, c.run_id))
     if run_id is not None:
         query = query.where(c.run_id == run_id)
     return tx.all(query.order_by(c.created.desc()).limit(limit))
@@ -270,7 +278,7 @@ def savings(tx: Tx, workspace: str) -> sa.Row[Any]:
     return row
 
 
-def usage(tx: Tx, workspace: str) -> Sequence[sa.Row[Any]]:
+def usage(tx: Tx, workspace: str, visible: Visible = EVERYTHING) -> Sequence[sa.Row[Any]]:
     """For each run what its steps used, and what its cached steps would have used: as much as those that paid."""
     s, paid = step_run.c, step_run.alias("paid")
     ran, cached = s.status != "cached", s.status == "cached"
@@ -300,7 +308,7 @@ def usage(tx: Tx, workspace: str) -> Sequence[sa.Row[Any]]:
                 paid, (paid.c.run_id == s.paid_by) & (paid.c.step == s.paid_step)
             )
         )
-        .where(pipeline_run.c.workspace == workspace)
+        .where(pipeline_run.c.workspace == workspace, *runs_within(visible, pipeline_run.c.run_id))
         .group_by(
             pipeline_run.c.run_id,
             pipeline_run.c.pipeline,

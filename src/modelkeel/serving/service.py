@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Object, Permission, Principal
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound
 from modelkeel.core.hashing import digest_of
 from modelkeel.core.ids import uuid7
@@ -29,6 +29,7 @@ from modelkeel.serving.models import (
 )
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import require_named
 
 
 class Serving:
@@ -69,7 +70,7 @@ class Serving:
             Refused: a gate says no.
             Conflict: another rollout is under way there.
         """
-        self._authorizer.require(principal, Permission.DEPLOY, what=f"endpoint {name}")
+        await self._may(principal, Permission.DEPLOY, name)
         if not name or len(name) > 100 or not all(c.isalnum() or c in "-_." for c in name):
             raise InvalidInput(f"{name!r} can't be an endpoint's name.", hint="Use letters, digits, '-', '_' and '.'.")
         version = await self._registry.resolve(principal, wanted.model)
@@ -88,7 +89,7 @@ class Serving:
         Raises:
             Conflict: there is no earlier revision that is still ready.
         """
-        self._authorizer.require(principal, Permission.DEPLOY, what=f"endpoint {name}")
+        await self._may(principal, Permission.DEPLOY, name)
         endpoint = await self.endpoint(principal, name)
         target = await self._db.read(lambda tx: _previous_champion(tx, endpoint))
         await self._check.admit(principal, name, target.model_id, target.model, target.version)
@@ -103,7 +104,7 @@ class Serving:
 
     async def abort(self, principal: Principal, name: str, reason: str) -> Endpoint:
         """Ends an open rollout: the champion keeps all the traffic."""
-        self._authorizer.require(principal, Permission.DEPLOY, what=f"endpoint {name}")
+        await self._may(principal, Permission.DEPLOY, name)
         endpoint = await self.endpoint(principal, name)
         rollout = endpoint.rollout
         if rollout is None or not rollout.state.is_open:
@@ -113,7 +114,7 @@ class Serving:
 
     async def set_policy(self, principal: Principal, name: str, policy: RolloutPolicy) -> RolloutPolicy:
         """How new revisions of an endpoint take over from now on."""
-        self._authorizer.require(principal, Permission.POLICY, what=f"the rollout policy of {name}")
+        await self._may(principal, Permission.POLICY, name)
 
         def work(tx: Tx) -> None:
             encoded = msgspec.json.encode(policy).decode()
@@ -128,10 +129,11 @@ class Serving:
 
     async def endpoints(self, principal: Principal) -> list[Endpoint]:
         """Every endpoint of the workspace."""
-        self._authorizer.require(principal, Permission.READ, what="endpoints")
+        self._authorizer.require(principal, Permission.READ, what="endpoints", on=Kind.ENDPOINT)
+        seen = self._authorizer.visible(principal, Kind.ENDPOINT)
 
         def work(tx: Tx) -> list[Endpoint]:
-            return [self.view(tx, row) for row in store.endpoints(tx, principal.workspace)]
+            return [self.view(tx, row) for row in store.endpoints(tx, principal.workspace, seen)]
 
         return await self._db.read(work)
 
@@ -145,11 +147,11 @@ class Serving:
         Raises:
             NotFound: the workspace has none of that name.
         """
-        self._authorizer.require(principal, Permission.READ, what=f"endpoint {name}")
+        self._authorizer.require(principal, Permission.READ, what=f"endpoint {name}", on=Kind.ENDPOINT)
 
         def work(tx: Tx) -> Endpoint:
             row = store.endpoint_named(tx, principal.workspace, name)
-            if row is None:
+            if row is None or not principal.may(Permission.READ, Object(Kind.ENDPOINT, row.id)):
                 raise NotFound(f"There is no endpoint {name!r}.", hint="`modelkeel endpoints` lists them.")
             return self.view(tx, row)
 
@@ -157,11 +159,11 @@ class Serving:
 
     async def revision(self, principal: Principal, identity: str) -> Revision:
         """One revision of the workspace."""
-        self._authorizer.require(principal, Permission.READ, what="revisions")
+        self._authorizer.require(principal, Permission.READ, what="revisions", on=Kind.ENDPOINT)
 
         def work(tx: Tx) -> Revision:
             row = store.revision_with_id(tx, principal.workspace, identity)
-            if row is None:
+            if row is None or not principal.may(Permission.READ, Object(Kind.ENDPOINT, row.endpoint)):
                 raise NotFound(f"There is no revision {identity!r}.")
             return revision_of(row)
 
@@ -169,10 +171,12 @@ class Serving:
 
     async def revisions_of(self, principal: Principal, model_id: str, version: int) -> list[Revision]:
         """Where a model version was ever made ready."""
-        self._authorizer.require(principal, Permission.READ, what="revisions")
+        self._authorizer.require(principal, Permission.READ, what="revisions", on=Kind.ENDPOINT)
+        seen = self._authorizer.visible(principal, Kind.ENDPOINT)
 
         def work(tx: Tx) -> list[Revision]:
-            return [revision_of(r) for r in store.revisions_of_version(tx, principal.workspace, model_id, version)]
+            rows = store.revisions_of_version(tx, principal.workspace, model_id, version, seen)
+            return [revision_of(r) for r in rows]
 
         return await self._db.read(work)
 
@@ -193,6 +197,10 @@ class Serving:
             return {row.id: (row.workspace, row.name) for row in rows}
 
         return await self._db.read(work)
+
+    async def _may(self, principal: Principal, permission: Permission, name: str) -> None:
+        what = f"endpoint {name}"
+        await require_named(self._db, self._authorizer, principal, permission, Kind.ENDPOINT, name, what)
 
     def view(self, tx: Tx, row: sa.Row[Any]) -> Endpoint:
         """An endpoint's row with all that belongs to it."""

@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from modelkeel.core.access import EVERYTHING, Visible
 from modelkeel.storage.schema import metadata
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import within
 
 endpoint = sa.Table(
     "endpoint",
@@ -91,9 +93,9 @@ def endpoints_with_ids(tx: Tx, identities: Sequence[str]) -> Sequence[sa.Row[Any
     return tx.all(sa.select(endpoint).where(endpoint.c.id.in_(identities)))
 
 
-def endpoints(tx: Tx, workspace: str | None) -> Sequence[sa.Row[Any]]:
+def endpoints(tx: Tx, workspace: str | None, visible: Visible = EVERYTHING) -> Sequence[sa.Row[Any]]:
     """Of one workspace, or of all."""
-    query = sa.select(endpoint).order_by(endpoint.c.name)
+    query = sa.select(endpoint).where(*within(visible, endpoint.c.id)).order_by(endpoint.c.name)
     return tx.all(query if workspace is None else query.where(endpoint.c.workspace == workspace))
 
 
@@ -110,10 +112,15 @@ def revision_with_id(tx: Tx, workspace: str, identity: str) -> sa.Row[Any] | Non
     return tx.one(sa.select(revision).where(revision.c.id == identity, revision.c.workspace == workspace))
 
 
-def revisions_of_version(tx: Tx, workspace: str, model_id: str, version: int) -> Sequence[sa.Row[Any]]:
+def revisions_of_version(
+    tx: Tx, workspace: str, model_id: str, version: int, visible: Visible = EVERYTHING
+) -> Sequence[sa.Row[Any]]:
     return tx.all(
         sa.select(revision).where(
-            revision.c.workspace == workspace, revision.c.model_id == model_id, revision.c.version == version
+            revision.c.workspace == workspace,
+            revision.c.model_id == model_id,
+            revision.c.version == version,
+            *within(visible, revision.c.endpoint),
         )
     )
 

@@ -102,6 +102,7 @@ def unseen(principal: Principal) -> list[tuple[str, sa.Select[Any]]]:
             segment = sa.table("prediction_segment", sa.column("id"), sa.column("endpoint"))
             found.append(("segment", sa.select(segment.c.id).where(segment.c.endpoint.in_(hidden))))
         if kind is Kind.MODEL:
-            promotion = sa.table("promotion", sa.column("id"), sa.column("model_id"))
-            found.append(("promotion", sa.select(promotion.c.id).where(promotion.c.model_id.in_(hidden))))
+            version = sa.table("model_version", sa.column("model", sa.Text), sa.column("version", sa.Integer))
+            subject = version.c.model + "/" + sa.cast(version.c.version, sa.Text)
+            found.append(("version", sa.select(subject).where(version.c.model.in_(hidden))))
     return found

@@ -5,8 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from modelkeel.core.access import EVERYTHING, Kind, Visible
 from modelkeel.monitoring.store.tables import action, alert, incident
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import named_within
 
 Row = sa.Row[Any]
 
@@ -17,10 +19,18 @@ def open_alerts(tx: Tx, monitor: str) -> Sequence[Row]:
 
 
 def alerts(
-    tx: Tx, workspace: str, *, endpoint: str | None, status: str | None, limit: int, incident_id: str | None = None
+    tx: Tx,
+    workspace: str,
+    *,
+    endpoint: str | None,
+    status: str | None,
+    limit: int,
+    incident_id: str | None = None,
+    visible: Visible = EVERYTHING,
 ) -> Sequence[Row]:
     """Alerts of a workspace, newest first; status `active` means open or acknowledged."""
-    query = sa.select(alert).where(alert.c.workspace == workspace)
+    seen = named_within(visible, Kind.ENDPOINT, alert.c.workspace, alert.c.endpoint)
+    query = sa.select(alert).where(alert.c.workspace == workspace, *seen)
     if endpoint is not None:
         query = query.where(alert.c.endpoint == endpoint)
     if incident_id is not None:
@@ -32,8 +42,9 @@ def alerts(
     return tx.all(query.order_by(alert.c.created.desc(), alert.c.id).limit(limit))
 
 
-def alert_with_id(tx: Tx, workspace: str, identity: str) -> Row | None:
-    return tx.one(sa.select(alert).where(alert.c.workspace == workspace, alert.c.id == identity))
+def alert_with_id(tx: Tx, workspace: str, identity: str, visible: Visible = EVERYTHING) -> Row | None:
+    seen = named_within(visible, Kind.ENDPOINT, alert.c.workspace, alert.c.endpoint)
+    return tx.one(sa.select(alert).where(alert.c.workspace == workspace, alert.c.id == identity, *seen))
 
 
 def add_alert(tx: Tx, row: Mapping[str, Any]) -> None:
@@ -57,16 +68,18 @@ def close_incident(tx: Tx, identity: str, resolution: str) -> None:
     tx.run(sa.update(incident).where(incident.c.id == identity).values(**values))
 
 
-def incidents(tx: Tx, workspace: str, endpoint: str | None, limit: int) -> Sequence[Row]:
+def incidents(tx: Tx, workspace: str, endpoint: str | None, limit: int, visible: Visible = EVERYTHING) -> Sequence[Row]:
     """Incidents of a workspace, newest first."""
-    query = sa.select(incident).where(incident.c.workspace == workspace)
+    seen = named_within(visible, Kind.ENDPOINT, incident.c.workspace, incident.c.endpoint)
+    query = sa.select(incident).where(incident.c.workspace == workspace, *seen)
     if endpoint is not None:
         query = query.where(incident.c.endpoint == endpoint)
     return tx.all(query.order_by(incident.c.opened.desc()).limit(limit))
 
 
-def incident_with_id(tx: Tx, workspace: str, identity: str) -> Row | None:
-    return tx.one(sa.select(incident).where(incident.c.workspace == workspace, incident.c.id == identity))
+def incident_with_id(tx: Tx, workspace: str, identity: str, visible: Visible = EVERYTHING) -> Row | None:
+    seen = named_within(visible, Kind.ENDPOINT, incident.c.workspace, incident.c.endpoint)
+    return tx.one(sa.select(incident).where(incident.c.workspace == workspace, incident.c.id == identity, *seen))
 
 
 def add_action(tx: Tx, row: Mapping[str, Any]) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from modelkeel.core.access import EVERYTHING, Kind, Visible
 from modelkeel.monitoring.store.tables import gap, label_inbox, label_segment, segment, spool_file, traffic
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import named_within
 
 Row = sa.Row[Any]
 
@@ -174,11 +176,12 @@ def segments_until(tx: Tx, workspace: str, name: str, event_ms: int) -> Sequence
     )
 
 
-def answered(tx: Tx, workspace: str | None) -> Sequence[Row]:
+def answered(tx: Tx, workspace: str | None, visible: Visible = EVERYTHING) -> Sequence[Row]:
     """Rows and requests by endpoint, revision and variant, of one workspace or of all."""
     t = traffic.c
     groups = (t.workspace, t.name, t.revision, t.variant, t.model, t.version)
     query = sa.select(*groups, sa.func.sum(t.rows).label("rows"), sa.func.sum(t.requests).label("requests"))
+    query = query.where(*named_within(visible, Kind.ENDPOINT, t.workspace, t.name))
     if workspace is not None:
         query = query.where(t.workspace == workspace)
     return tx.all(query.group_by(*groups).order_by(t.name, t.version))

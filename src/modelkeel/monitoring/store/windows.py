@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from modelkeel.core.access import EVERYTHING, Kind, Visible
 from modelkeel.monitoring.store.tables import (
     label_inbox,
     label_segment,
@@ -18,13 +19,16 @@ from modelkeel.monitoring.store.tables import (
     window_stats,
 )
 from modelkeel.storage.transaction import Tx
+from modelkeel.storage.visible import named_within
 
 Row = sa.Row[Any]
 
 
-def monitors(tx: Tx, workspace: str | None = None) -> Sequence[Row]:
+def monitors(tx: Tx, workspace: str | None = None, visible: Visible = EVERYTHING) -> Sequence[Row]:
     """Every monitor, of one workspace or of all."""
-    query = sa.select(monitor).where(monitor.c.deleted.is_(None))
+    query = sa.select(monitor).where(
+        monitor.c.deleted.is_(None), *named_within(visible, Kind.ENDPOINT, monitor.c.workspace, monitor.c.endpoint)
+    )
     if workspace is not None:
         query = query.where(monitor.c.workspace == workspace)
     return tx.all(query.order_by(monitor.c.endpoint))
