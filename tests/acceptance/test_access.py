@@ -1,5 +1,10 @@
 """Somebody denied an object, and somebody granted only one, look for it everywhere."""
 
+import json
+import os
+import subprocess
+import sys
+
 import httpx
 import pytest
 
@@ -192,3 +197,26 @@ def test_what_governs_a_denied_model_is_not_there(shared_server, world):
         assert noah.get("/api/v1/trace/versions/delay/1").status_code == 404
         said = noah.get("/api/v1/ledger/entries", params={"limit": 1000}).text
     assert world.model not in said
+
+
+def test_the_commands_grant_deny_and_show(shared_server, world):
+    environment = {**os.environ, "MODELKEEL_URL": shared_server.url, "MODELKEEL_TOKEN": shared_server.token}
+
+    def keel(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "modelkeel", *words], env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    shared_server.user("clara", "viewer")
+    experiment = world.experiments[1]
+    granted = json.loads(keel("grant", "clara", "experiment", experiment, "track", "--json"))
+    assert granted["permissions"] == ["read", "track"]
+    keel("deny", "clara", "experiment", experiment)
+    keel("grant", "clara", "experiment", experiment, "--remove")
+    left = [g for g in json.loads(keel("grants", "--json")) if g["name"] == "clara"]
+    assert [(g["effect"], g["permissions"]) for g in left] == [("deny", ["read"])]
+    keel("groups", "add", "readers", "clara")
+    keel("groups", "role", "readers", "auditor")
+    found = [g for g in json.loads(keel("groups", "list", "--json")) if g["name"] == "readers"]
+    assert [(g["members"], g["roles"]) for g in found] == [(["clara"], ["auditor"])]
