@@ -2,11 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import uuid
+from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+
+from tests.conftest import start_server
 
 MLFLOW = "/api/2.0/mlflow"
 
@@ -44,6 +51,23 @@ class World:
     def grant(self, to: str, kind: str, identity: str, *permissions: str, effect: str = "allow") -> None:
         body = {"to": to, "kind": kind, "id": identity, "permissions": list(permissions), "effect": effect}
         self.owner.put("/api/v1/grants", json=body).raise_for_status()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def shared_server(request, postgres):
+    """One server for the module on each database."""
+    name = f"keel_{uuid.uuid4().hex}"
+    options: tuple[str, ...] = ()
+    if request.param == "postgres":
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        address = postgres.replace("/postgres?", f"/{name}?") if "?" in postgres else None
+        options = ("--database", address or f"{postgres.rsplit('/', 1)[0]}/{name}")
+    home = Path(tempfile.mkdtemp(prefix="mk"))
+    running = start_server(home, *options)
+    yield running
+    running.stop()
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
