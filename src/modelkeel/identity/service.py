@@ -74,7 +74,7 @@ class Identity:
         cached = self._known.get(key)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
-        principal = await self._db.read(lambda tx: _resolve(tx, key[0], workspace))
+        principal = await self._db.read(lambda tx: resolve(tx, key[0], workspace))
         if len(self._known) > 10_000:
             self._known.clear()
         self._known[key] = (time.monotonic() + CACHE_SECONDS, principal)
@@ -201,7 +201,8 @@ def _belongs(tx: Tx, workspace: str, person: str) -> bool:
     return bool(granted) or any(store.roles_of(tx, workspace, who) for who in (person, *groups))
 
 
-def _resolve(tx: Tx, digest: str, workspace: str | None) -> Principal:
+def resolve(tx: Tx, digest: str, workspace: str | None) -> Principal:
+    """The principal behind the hash of a token, in a named workspace or the token's own; errors as `authenticate`."""
     found = store.token_hashed(tx, digest)
     if found is None or found.revoked is not None or (found.expires is not None and found.expires <= tx.now):
         raise Unauthenticated(

@@ -102,6 +102,12 @@ def add_token(tx: Tx, row: dict[str, Any]) -> None:
     tx.run(sa.insert(token), {"created": tx.now, "revoked": None, **row})
 
 
+def live_tokens(tx: Tx) -> Sequence[sa.Row[Any]]:
+    """Tokens that are neither expired nor revoked, in a stable order."""
+    good = sa.or_(token.c.expires.is_(None), token.c.expires > tx.now)
+    return tx.all(sa.select(token).where(token.c.revoked.is_(None), good).order_by(token.c.id))
+
+
 def token_hashed(tx: Tx, digest: str) -> sa.Row[Any] | None:
     """A token with its principal, by the hash of its secret."""
     return tx.one(

@@ -4,13 +4,15 @@ Everything it needs stands in the database, so it goes on where it was after a c
 and verified by every prediction process before it gets a request.
 """
 
+import asyncio
 import logging
 
 import msgspec
 import sqlalchemy as sa
 
-from modelkeel.core.access import Permission, Principal
+from modelkeel.core.access import Kind, Object, Permission, Principal
 from modelkeel.core.errors import KeelError, Refused
+from modelkeel.identity.predicting import prediction_tokens
 from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
 from modelkeel.registry.service import Registry
@@ -30,10 +32,12 @@ from modelkeel.serving.service import Serving, rollout_of
 from modelkeel.serving.table import routing_table
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
-from modelkeel.wire.serving import RoutingTable
+from modelkeel.wire.serving import Key, RoutingTable
 
 log = logging.getLogger(__name__)
 PAUSE = 0.5
+MINUTE = 60_000
+KEYS_HOLD = 5  # minutes at most that a table's keys stay good once nobody renews it
 OPEN = (RolloutState.PREPARING, RolloutState.SHADOW, RolloutState.STEPPING)
 RIGHTS = frozenset({Permission.READ, Permission.DEPLOY, Permission.PROMOTE, Permission.REGISTER})
 
@@ -66,9 +70,23 @@ class Controller:
         self._check = check
         self._anonymous = anonymous
         self._applied: RoutingTable | None = None
+        self._verifying: str | None = None
+        self._applying = asyncio.Lock()
 
     async def run(self) -> None:
         """Reconciles for ever."""
+        await asyncio.gather(self._advance_for_ever(), self._renew_keys_for_ever())
+
+    async def _renew_keys_for_ever(self) -> None:
+        # apart from the other loop, which waits while an environment is built: a revoked key can't wait so long
+        while not self._anonymous:
+            await self._ledger.changed(PAUSE)
+            try:
+                await self._apply(self._verifying)
+            except KeelError as error:
+                log.warning("serving: %s", error)
+
+    async def _advance_for_ever(self) -> None:
         while True:
             try:
                 await self.reconcile()
@@ -107,7 +125,7 @@ class Controller:
             encoded = msgspec.json.encode(prepared).decode()
             values = {"prepared": encoded, "kind": prepared.kind, "note": prepared.note}
             await self._db.write(lambda tx: store.set_revision(tx, revision.id, values))
-            reasons = await self._apply(revision.id)
+            reasons = await self._verify(revision.id)
         except KeelError as error:
             reasons = [str(error)]
         if reasons:
@@ -139,6 +157,7 @@ class Controller:
             except KeelError as error:  # its evidence is no longer current: the champion keeps the traffic
                 state, note = RolloutState.ABORTED, str(error)
         await self._db.write(lambda tx: self._serving.move(tx, actor, rollout, state, step, note, rows))
+        self._verifying = None
         await self._apply(None)
 
     async def _fail(self, actor: Principal, rollout: Rollout, reason: str) -> None:
@@ -159,8 +178,17 @@ class Controller:
 
         return await self._db.read(work)
 
+    async def _verify(self, revision: str) -> list[str]:
+        reasons = await self._apply(revision)
+        self._verifying = None if reasons else revision  # until it has its traffic, renewing keys must not drop it
+        return reasons
+
     async def _apply(self, verifying: str | None) -> list[str]:
         """Hands the table over if it changed or the processes have another; returns why it was refused."""
+        async with self._applying:
+            return await self._hand_over(verifying)
+
+    async def _hand_over(self, verifying: str | None) -> list[str]:
         table = await self._db.read(lambda tx: self._table(tx, verifying))
         if not table.revisions:
             return []
@@ -188,7 +216,26 @@ class Controller:
             wanted |= _candidates(tx, row)
         revisions = {row.id: row for row in store.revisions_with_ids(tx, sorted(wanted)) if row.prepared}
         generation = store.last_generation(tx)
-        return routing_table(generation, endpoints, revisions, anonymous=self._anonymous)
+        keys = {} if self._anonymous else _keys(tx, [row for row, _, _ in endpoints])
+        return routing_table(generation, endpoints, revisions, anonymous=self._anonymous, keys=keys)
+
+
+def _keys(tx: Tx, endpoints: list[sa.Row[tuple[object, ...]]]) -> dict[str, tuple[Key, ...]]:
+    """Who may call which endpoint.
+
+    Each key ends within `KEYS_HOLD` minutes and is renewed every minute, so that prediction processes that hear from
+    us no more refuse all keys by then, also ones that were revoked since.
+    """
+    until = (tx.now // MINUTE + KEYS_HOLD) * MINUTE
+    tokens = prediction_tokens(tx)
+    return {
+        row.id: tuple(
+            Key(digest, until if expires is None else min(expires, until))
+            for digest, expires, who in tokens
+            if who.workspace == row.workspace and who.may(Permission.PREDICT, Object(Kind.ENDPOINT, row.id))
+        )
+        for row in endpoints
+    }
 
 
 def _candidates(tx: Tx, endpoint: sa.Row[tuple[object, ...]]) -> set[str]:

@@ -35,6 +35,7 @@ def routing_table(
     revisions: Mapping[str, sa.Row[Any]],
     *,
     anonymous: bool,
+    keys: Mapping[str, tuple[wire.Key, ...]],
 ) -> wire.RoutingTable:
     """The table for some endpoints.
 
@@ -43,6 +44,7 @@ def routing_table(
         endpoints: each endpoint's row, its workspace's name, and its current traffic, if any.
         revisions: every revision that is prepared: those in use, and those being verified.
         anonymous: whether callers on this machine need no key.
+        keys: who may call otherwise, by the endpoint's id.
     """
     made = []
     for row, workspace, traffic in endpoints:
@@ -59,6 +61,7 @@ def routing_table(
                 shadow=traffic.shadow,
                 log=row.log,
                 anonymous=anonymous,
+                keys=keys.get(row.id, ()),
                 simulated=row.simulated,
                 generation=traffic.generation,
             )
