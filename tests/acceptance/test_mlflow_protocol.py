@@ -248,6 +248,7 @@ def test_files_through_the_proxy(client: httpx.Client, run: dict[str, Any]) -> N
         assert answer.content == content
         assert answer.headers["content-length"] == str(len(content))
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"].startswith("sandbox")
         assert answer.headers["content-disposition"].startswith("attachment")
     listed = client.get(at, params={"path": root}).json()["files"]
     assert listed == [{"path": "a b.html", "is_dir": False, "file_size": len(content)}, {"path": "ünï", "is_dir": True}]

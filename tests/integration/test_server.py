@@ -32,6 +32,15 @@ def test_foreign_host_and_origin_are_refused(shared_server: Server):
         assert client.get("/api/v1/me", headers={"Origin": shared_server.url}).status_code == 200
 
 
+def test_malformed_headers_are_refused_or_passed_over(shared_server: Server):
+    with shared_server.client() as client:
+        for host in ("[", "[::1", "a[b]"):
+            assert client.get("/health", headers={"Host": host}).status_code in {400, 421}, host
+        assert client.get("/api/v1/me", headers={"Origin": "https://["}).status_code == 403
+        foreign = {"Cookie": f"a/b=1; theme=dark; modelkeel_session={shared_server.token}"}
+        assert client.get("/api/v1/me", headers=foreign).json()["name"] == "owner"
+
+
 def test_anonymous_tracks_but_never_grants(shared_server: Server):
     with shared_server.client() as client:
         assert client.get("/api/v1/me").json()["kind"] == "anonymous"

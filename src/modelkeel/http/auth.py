@@ -3,7 +3,6 @@
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from http.cookies import SimpleCookie
 from typing import Any
 
 from litestar import Request
@@ -71,5 +70,13 @@ def _token(headers: dict[bytes, bytes]) -> str | None:
             return base64.b64decode(value, validate=True).decode().partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
             raise Unauthenticated("The Authorization header is malformed.") from None
-    jar = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-    return jar[COOKIE].value if COOKIE in jar else None
+    return _cookie(headers.get(b"cookie", b"").decode("latin-1"))
+
+
+def _cookie(header: str) -> str | None:
+    """Our cookie of a `Cookie` header. Other programs on this host set cookies too, and some have malformed names."""
+    for pair in header.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE:
+            return value.strip('"')
+    return None

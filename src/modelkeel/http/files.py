@@ -20,5 +20,6 @@ def attachment(path: str, size: int, content: AsyncIterator[bytes]) -> Stream:
         "content-length": str(size),
         "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
         "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox; default-src 'none'",  # an HTML artifact opened here runs nothing
     }
     return Stream(content, headers=headers, media_type=guess_type(name)[0] or "application/octet-stream")

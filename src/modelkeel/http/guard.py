@@ -4,7 +4,7 @@ DNS rebinding (a foreign name that resolves to us) shows in `Host`; a foreign pa
 `Origin`, which browsers attach also to the "simple" content types that need no preflight.
 """
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,15 +29,24 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        host = urlsplit("//" + headers.get(b"host", b"").decode("latin-1"))
-        if "*" not in self._hosts and (host.hostname or "") not in self._hosts:
+        host = _split("//" + headers.get(b"host", b"").decode("latin-1"))
+        if host is None or ("*" not in self._hosts and (host.hostname or "") not in self._hosts):
             await _refuse(send, 421, "This server does not answer to that host name. Start it with --allow-host NAME.")
             return
         origin = headers.get(b"origin")
-        if origin is not None and urlsplit(origin.decode("latin-1")).netloc.lower() != host.netloc.lower():
+        page = None if origin is None else _split(origin.decode("latin-1"))
+        if origin is not None and (page is None or page.netloc.lower() != host.netloc.lower()):
             await _refuse(send, 403, "Requests from pages of another origin are refused.")
             return
         await self._app(scope, receive, send)
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of an address; None where it is malformed, such as `//[`."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 async def _refuse(send: Send, status: int, detail: str) -> None:

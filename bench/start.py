@@ -1,0 +1,63 @@
+"""How long a person waits: `modelkeel up` until `/health` answers, and `modelkeel --help`.
+
+`python -m bench.start` prints one JSON line a figure: the median of seven, on a home that exists and on fresh ones.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+TIMES = 7
+
+
+def figure(name: str, seconds: list[float], bar: float) -> None:
+    """Prints one result."""
+    value = round(statistics.median(seconds), 3)
+    print(json.dumps({"bench": "start", "figure": name, "value": value, "unit": "s", "bar": bar}), flush=True)
+
+
+def up(home: Path) -> float:
+    """Seconds from the command to the first answer of `/health`."""
+    state = home / "server.json"
+    state.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "modelkeel", "up", "--home", str(home), "--port", "0", "--predict-port", "0"]
+    began = time.perf_counter()
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not state.exists():
+        time.sleep(0.005)
+    url = json.loads(state.read_text())["url"]
+    while True:
+        try:
+            httpx.get(f"{url}/health").raise_for_status()
+            break
+        except httpx.HTTPError:
+            time.sleep(0.005)
+    seconds = time.perf_counter() - began
+    server.terminate()
+    server.wait(30)
+    return seconds
+
+
+def listing() -> float:
+    """Seconds of `modelkeel --help`."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "modelkeel", "--help"], check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measures both."""
+    with tempfile.TemporaryDirectory(prefix="mk") as folder:
+        figure("up until /health, fresh home", [up(Path(folder, str(n))) for n in range(TIMES)], 2.0)
+        figure("up until /health, home that exists", [up(Path(folder, "0")) for _ in range(TIMES)], 2.0)
+    figure("--help", [listing() for _ in range(TIMES)], 0.3)
+
+
+if __name__ == "__main__":
+    main()
