@@ -15,13 +15,13 @@ from tests.conftest import Server
 @pytest.fixture
 def frame() -> pd.DataFrame:
     draw = np.random.default_rng(0)
-    return pd.DataFrame({"x": draw.normal(size=300).astype("float32"), "n": draw.integers(0, 9, 300)})
+    return pd.DataFrame({"x": draw.normal(size=300).astype("float32"), "stops (n)": draw.integers(0, 9, 300)})
 
 
 def _log(server: Server, frame: pd.DataFrame, strength: float) -> int:
     mlflow.set_tracking_uri(server.url)
     mlflow.set_experiment("Default")
-    fitted = LogisticRegression(C=strength).fit(frame, (frame["x"] * 3 + frame["n"] > 4).astype(int))
+    fitted = LogisticRegression(C=strength).fit(frame, (frame["x"] * 3 + frame["stops (n)"] > 4).astype(int))
     with mlflow.start_run():
         info = mlflow.sklearn.log_model(
             fitted,
@@ -73,7 +73,7 @@ def test_a_model_that_can_not_be_served_says_why_and_the_old_one_goes_on(server:
     mlflow.set_tracking_uri(server.url)
     mlflow.set_experiment("Default")
     with mlflow.start_run():
-        model = LogisticRegression().fit(frame, frame["n"] > 4)
+        model = LogisticRegression().fit(frame, frame["stops (n)"] > 4)
         mlflow.sklearn.log_model(model, name="model", registered_model_name="churn", serialization_format="cloudpickle")
     with server.client(server.token) as owner:
         owner.put("/api/v1/endpoints/churn", json={"model": f"churn/{good}"}).raise_for_status()

@@ -108,6 +108,16 @@ def by_column(native: Any, frame: pd.DataFrame) -> Any:
     return Pipeline([("columns", together), ("model", native)])
 
 
+def restore_names(graph: Any, names: list[str]) -> None:
+    """Gives a converted graph's inputs the columns' own names: the converter makes identifiers of them."""
+    renamed = {value.name: name for value, name in zip(graph.input, names, strict=True)}
+    for value in graph.input:
+        value.name = renamed[value.name]
+    for node in graph.node:
+        for position, name in enumerate(node.input):
+            node.input[position] = renamed.get(name, name)
+
+
 def compile_onnx(native: Any, columns: list[dict[str, Any]], frame: pd.DataFrame, out: Path) -> str:
     """Compiles and compares; returns why not, or nothing."""
     try:
@@ -127,11 +137,12 @@ def compile_onnx(native: Any, columns: list[dict[str, Any]], frame: pd.DataFrame
     inputs = [(c["name"], kinds[c["dtype"]]([None, 1])) for c in columns]
     options = {"zipmap": False} if hasattr(native, "predict_proba") else None
     try:
-        graph = to_onnx(by_column(native, frame), initial_types=inputs, options=options)
+        model = to_onnx(by_column(native, frame), initial_types=inputs, options=options)
+        restore_names(model.graph, [c["name"] for c in columns])
     except Exception as error:  # noqa: BLE001 - a converter may raise anything; the native model serves then
         return f"no conversion to ONNX: {type(error).__name__}: {str(error)[:300]}"
     path = out / "model.onnx"
-    path.write_bytes(graph.SerializeToString())
+    path.write_bytes(model.SerializeToString())
     feed = {c["name"]: frame[c["name"]].to_numpy().astype(NUMPY[c["dtype"]]).reshape(-1, 1) for c in columns}
     try:
         got = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, feed)
