@@ -49,6 +49,18 @@ class Server:
             minted = owner.post("/api/v1/tokens", json={"user": name}).raise_for_status()
         return str(minted.json()["secret"])
 
+    def session(self, token: str | None = None) -> dict[str, str]:
+        """The cookies of a new session: the owner's by a one-time code, anybody else's by a password they get here."""
+        with self.client(self.token) as owner, self.client() as page, self.client(token) as somebody:
+            if token is None:
+                shown = {"code": owner.post("/api/v1/page-codes").raise_for_status().json()["code"]}
+            else:
+                me = somebody.get("/api/v1/me").raise_for_status().json()
+                shown = {"name": me["name"], "password": f"the quick fox and {me['id']}"}
+                path = f"/api/v1/users/{me['id']}/password"
+                owner.put(path, json={"password": shown["password"]}).raise_for_status()
+            return dict(page.post("/api/v1/sessions", json=shown).raise_for_status().cookies)
+
     def kill(self) -> None:
         """Ends it as a power cut would."""
         self.process.kill()

@@ -4,36 +4,35 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from litestar import Litestar, Response, get
-from litestar.datastructures import Cookie
+from litestar import Litestar, get
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
-from litestar.response import Redirect
 
 from modelkeel.adapters import Places, References, RuntimeJudge, RuntimePlane
-from modelkeel.core.errors import InvalidInput, Unauthenticated
+from modelkeel.core.errors import InvalidInput
 from modelkeel.costs import routes as costs_routes
 from modelkeel.costs.meter import Meter
 from modelkeel.costs.service import Costs
 from modelkeel.governance import routes as governance_routes
 from modelkeel.governance.guards import AliasGuard, DeploymentGuard
 from modelkeel.governance.service import Governance
-from modelkeel.http.auth import COOKIE, Authentication, current_principal
+from modelkeel.http.auth import Authentication, current_principal
 from modelkeel.http.guard import LOCAL, Guard
 from modelkeel.http.problems import HANDLERS
-from modelkeel.identity import access_routes
+from modelkeel.identity import access_routes, sign_in_routes
 from modelkeel.identity import routes as identity_routes
 from modelkeel.identity.authorizer import RoleAuthorizer
 from modelkeel.identity.grants import Access
 from modelkeel.identity.service import Identity
+from modelkeel.identity.sessions import csrf_of
 from modelkeel.ledger import routes as ledger_routes
 from modelkeel.ledger.service import Ledger
 from modelkeel.ledger.subscriptions import Subscription, follow
@@ -81,6 +80,7 @@ class Settings:
         blobs: `s3://…`, `gs://…` or `az://…`; none: a folder of the home.
         anonymous: whether a tokenless loopback caller may track.
         hosts: names under which the server may be addressed.
+        public_url: where browsers reach the server, if not at `url`: behind a proxy that speaks https, for example.
     """
 
     home: Path
@@ -92,11 +92,17 @@ class Settings:
     blobs: str | None = None
     anonymous: bool = True
     hosts: frozenset[str] = LOCAL
+    public_url: str | None = None
 
     @property
     def url(self) -> str:
         """Where the control plane answers."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the server by https."""
+        return (self.public_url or self.url).startswith("https://")
 
     @property
     def on_loopback(self) -> bool:
@@ -134,7 +140,6 @@ class Keel:
     meter: Meter
     costs: Costs
     governance: Governance
-    login_codes: set[str] = field(default_factory=set)
     owner_token: str = ""
 
     @classmethod
@@ -275,21 +280,15 @@ def create_app(keel: Keel) -> Litestar:
     async def health() -> Health:
         return Health("ok", __version__, await keel.ledger.size())
 
-    @get("/login", include_in_schema=False)
-    async def login(code: str) -> Response[None]:
-        if code not in keel.login_codes:
-            raise Unauthenticated("This link was used already.", hint="`modelkeel up` prints a new one.")
-        keel.login_codes.discard(code)
-        cookie = Cookie(key=COOKIE, value=keel.owner_token, httponly=True, samesite="strict", path="/")
-        return Redirect("/", cookies=[cookie])
-
     anonymous = keel.identity.anonymous if keel.settings.anonymous else None
     return Litestar(
         route_handlers=[
             health,
-            login,
             web_routes.router(),
             identity_routes.router(keel.identity),
+            sign_in_routes.router(
+                keel.identity, oidc=None, anonymous=keel.settings.anonymous, secure=keel.settings.secure
+            ),
             access_routes.router(keel.access),
             ledger_routes.router(keel.ledger, keel.home.folder("scratch")),
             mlflow_routes.router(keel.tracking, keel.registry),
@@ -305,7 +304,9 @@ def create_app(keel: Keel) -> Litestar:
         dependencies={"principal": Provide(current_principal, sync_to_thread=False)},
         middleware=[
             DefineMiddleware(Guard, hosts=keel.settings.hosts),
-            DefineMiddleware(Authentication, authenticate=keel.identity.authenticate, anonymous=anonymous),
+            DefineMiddleware(
+                Authentication, authenticate=keel.identity.authenticate, csrf=csrf_of, anonymous=anonymous
+            ),
         ],
         exception_handlers=HANDLERS,
         lifespan=[lambda _app: _background(keel)],

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from modelkeel.http.auth import COOKIE
 from tests.browser.story import Story, tell
 from tests.conftest import start_server
 
@@ -56,7 +55,6 @@ def signed_in(
         color_scheme="dark" if theme == "dark" else "light",
         reduced_motion="reduce",
     )
-    secret = story.server.token if token is None else token
-    if secret:
-        context.add_cookies([{"name": COOKIE, "value": secret, "url": story.server.url}])
+    cookies = {} if token == "" else story.server.session(token)
+    context.add_cookies([{"name": name, "value": value, "url": story.server.url} for name, value in cookies.items()])
     return context

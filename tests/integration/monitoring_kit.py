@@ -14,6 +14,7 @@ import polars as pl
 from modelkeel.app import Keel
 from modelkeel.core.access import Principal
 from modelkeel.core.clock import now_ms
+from modelkeel.core.credentials import Credential, Shown
 from modelkeel.core.errors import NotFound
 from modelkeel.core.ids import uuid7
 from modelkeel.identity.authorizer import RoleAuthorizer
@@ -139,7 +140,7 @@ def reference_of(rows: "Rows", *, event_time: bool = False) -> bytes:
 
 async def owner(keel: Keel) -> Principal:
     """The owner of a fresh home."""
-    return await keel.identity.authenticate(keel.owner_token)
+    return await keel.identity.authenticate(Credential(Shown.TOKEN, keel.owner_token))
 
 
 def spool_of(keel: Keel) -> Path:

@@ -5,7 +5,9 @@ from typing import Any
 
 from modelkeel.app import Keel
 from modelkeel.core.access import Principal, Role
+from modelkeel.core.credentials import Credential, Shown
 from modelkeel.governance.policy import parse
+from modelkeel.identity.models import NewToken, NewUser
 from modelkeel.tracking.models import CONTEXT_TAG, ArtifactOwner, DatasetInput, Metric, ModelStatus
 from modelkeel.wire.pipelines import Capture, EndRun, Environment, Snapshot, StartRun
 
@@ -30,7 +32,7 @@ class People:
 
 async def people(keel: Keel) -> People:
     """Everybody, with tokens that were really minted and resolved."""
-    owner = await keel.identity.authenticate(keel.owner_token)
+    owner = await keel.identity.authenticate(Credential(Shown.TOKEN, keel.owner_token))
     made = People()
     roles = {
         "ann": [Role.CONTRIBUTOR],
@@ -39,9 +41,9 @@ async def people(keel: Keel) -> People:
         "walt": [Role.MAINTAINER, Role.APPROVER],
     }
     for name, held in roles.items():
-        await keel.identity.create_user(owner, name, held)
-        token = await keel.identity.mint_token(owner, name)
-        setattr(made, name, await keel.identity.authenticate(token.secret))
+        await keel.identity.create_user(owner, NewUser(name, held))
+        token = await keel.identity.tokens.mint(owner, NewToken(name))
+        setattr(made, name, await keel.identity.authenticate(Credential(Shown.TOKEN, token.secret)))
     made.robot = await keel.identity.service_account(made.olga.workspace, "robot", [Role.MAINTAINER])
     return made
 

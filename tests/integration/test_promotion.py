@@ -3,6 +3,7 @@
 import pytest
 
 from modelkeel.app import Keel
+from modelkeel.core.credentials import Credential, Shown
 from modelkeel.core.errors import Conflict, InvalidInput, PermissionDenied, Refused
 from modelkeel.tracking.models import Metric
 from tests.integration.promotion_kit import MODEL, gates, people, types, version
@@ -165,7 +166,7 @@ async def test_only_the_roles_that_the_policy_names_count(keel: Keel):
     asked = await keel.governance.promote(who.olga, MODEL, number, "champion")
     with pytest.raises(Refused, match="admin"):
         await keel.governance.approve(who.vera, asked.id)
-    owner = await keel.identity.authenticate(keel.owner_token)
+    owner = await keel.identity.authenticate(Credential(Shown.TOKEN, keel.owner_token))
     assert (await keel.governance.approve(owner, asked.id)).status == "committed"
 
 

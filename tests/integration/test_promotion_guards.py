@@ -6,7 +6,9 @@ import pytest
 from litestar.testing import AsyncTestClient
 
 from modelkeel.app import Keel, create_app
+from modelkeel.core.credentials import Credential, Shown
 from modelkeel.core.errors import Conflict, KeelError, Refused
+from modelkeel.identity.models import NewToken
 from modelkeel.registry.models import AliasChange
 from tests.integration.promotion_kit import MODEL, gates, people, types, version
 
@@ -39,8 +41,8 @@ async def test_every_way_of_the_mlflow_protocol_is_refused(keel: Keel):
     )
     await version(keel, who.ann, model="shadow")
     await keel.registry.set_alias(who.ann, "shadow", "champion", 1)
-    owner = await keel.identity.authenticate(keel.owner_token)
-    tokens = {n: (await keel.identity.mint_token(owner, n)).secret for n in ("ann", "olga", "walt", "owner")}
+    owner = await keel.identity.authenticate(Credential(Shown.TOKEN, keel.owner_token))
+    tokens = {n: (await keel.identity.tokens.mint(owner, NewToken(n))).secret for n in ("ann", "olga", "walt", "owner")}
     async with AsyncTestClient(create_app(keel), base_url="http://localhost") as client:
         for name in [*tokens, None]:
             headers = {"Authorization": f"Bearer {tokens[name]}"} if name else {}

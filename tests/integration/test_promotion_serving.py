@@ -5,6 +5,7 @@ import pytest
 from modelkeel.app import Keel
 from modelkeel.core.access import Principal
 from modelkeel.core.clock import now_ms
+from modelkeel.core.credentials import Credential, Shown
 from modelkeel.core.errors import Refused
 from modelkeel.ledger.service import SYSTEM
 from modelkeel.serving.models import Deploy, RevisionState, RolloutState
@@ -18,7 +19,7 @@ async def finish(keel: Keel, by: Principal, state: RolloutState, note: str = "")
     assert rollout is not None
     assert rollout.state.is_open
     if state is RolloutState.COMPLETED and rollout.ticket is not None:
-        owner = await keel.identity.authenticate(keel.owner_token)
+        owner = await keel.identity.authenticate(Credential(Shown.TOKEN, keel.owner_token))
         await keel.governance.promotions.commit(owner, rollout.ticket)
 
     def work(tx) -> None:

@@ -3,8 +3,11 @@
 import pytest
 
 from modelkeel.app import Keel
+from modelkeel.core.access import Role
+from modelkeel.core.credentials import Credential, Shown
 from modelkeel.core.errors import InvalidInput, PermissionDenied, Refused
 from modelkeel.governance.standing import StandingRequest
+from modelkeel.identity.models import NewToken, NewUser
 from tests.integration.promotion_kit import MODEL, People, catch_up, gates, made_by_pipeline, people, run_of, types
 
 
@@ -132,10 +135,10 @@ async def test_who_may_give_one(keel: Keel):
         await keel.governance.standing.give(who.olga, word())
     with pytest.raises(InvalidInput, match="code"):
         await keel.governance.standing.give(who.vera, word(like=None))
-    owner = await keel.identity.authenticate(keel.owner_token)
-    await keel.identity.create_user(owner, "machine", ["approver"], "service")
-    token = await keel.identity.mint_token(owner, "machine")
-    machine = await keel.identity.authenticate(token.secret)
+    owner = await keel.identity.authenticate(Credential(Shown.TOKEN, keel.owner_token))
+    await keel.identity.create_user(owner, NewUser("machine", [Role.APPROVER], "service"))
+    token = await keel.identity.tokens.mint(owner, NewToken("machine"))
+    machine = await keel.identity.authenticate(Credential(Shown.TOKEN, token.secret))
     with pytest.raises(Refused, match="people"):
         await keel.governance.standing.give(machine, word())
 

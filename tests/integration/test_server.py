@@ -37,7 +37,7 @@ def test_malformed_headers_are_refused_or_passed_over(shared_server: Server):
         for host in ("[", "[::1", "a[b]"):
             assert client.get("/health", headers={"Host": host}).status_code in {400, 421}, host
         assert client.get("/api/v1/me", headers={"Origin": "https://["}).status_code == 403
-        foreign = {"Cookie": f"a/b=1; theme=dark; modelkeel_session={shared_server.token}"}
+        foreign = {"Cookie": f"a/b=1; theme=dark; modelkeel_session={shared_server.session()['modelkeel_session']}"}
         assert client.get("/api/v1/me", headers=foreign).json()["name"] == "owner"
 
 

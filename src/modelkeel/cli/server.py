@@ -25,7 +25,10 @@ class _Server(uvicorn.Server):
     async def startup(self, *arguments: Any, **options: Any) -> None:
         await super().startup(*arguments, **options)
         settings = self._keel.settings
-        self._keel.login_codes.add(self._code)
+        keel = self._keel
+        owner = await keel.identity.owner(keel.owner_token) if keel.owner_token else None
+        if owner is not None:
+            keel.identity.sessions.allow(self._code, owner, seconds=float("inf"))
         state = {"pid": os.getpid(), "url": settings.url, "predict_port": settings.predict_port}
         write_private(settings.home / "server.json", json.dumps(state).encode())
         console = Console()

@@ -54,6 +54,10 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+INSTALLATION = "installation"
+"""In place of a workspace's id: a role held above all workspaces. Its `admin` makes workspaces and keeps accounts."""
+
+
 class Kind(StrEnum):
     """On what something may be granted or denied.
 
@@ -121,6 +125,11 @@ class Principal:
         permissions: what they may do there by their roles, within their token's scope.
         grants: what they were granted and denied on single objects, by themselves or through a group.
         groups: ids of the groups that they are in.
+        installation: what they may do in the installation as a whole, above its workspaces.
+        scope: to what their token narrows everything; None: to nothing less than they hold.
+        until: when their token ends, in ms since 1970; None: never.
+        unbound: whether what they showed is good in each of their workspaces, not in this one only.
+        session: id of the page's session by which they ask; empty: none.
     """
 
     id: str
@@ -130,6 +139,11 @@ class Principal:
     permissions: frozenset[Permission]
     grants: Mapping[Kind, Grants] = field(default_factory=dict, hash=False)
     groups: frozenset[str] = frozenset()
+    installation: frozenset[Permission] = frozenset()
+    scope: frozenset[Permission] | None = None
+    until: int | None = None
+    unbound: bool = False
+    session: str = ""
 
     def may(self, permission: Permission, on: Object | Kind | None = None) -> bool:
         """Whether the principal holds `permission`.
@@ -182,6 +196,13 @@ class Authorizer(Protocol):
         Raises:
             NotFound: the principal may not even read the object.
             PermissionDenied: the principal lacks the permission.
+        """
+
+    def require_everywhere(self, principal: Principal, permission: Permission, *, what: str = "") -> None:
+        """Returns if the principal holds `permission` in the installation as a whole.
+
+        Raises:
+            PermissionDenied: the principal does not.
         """
 
     def visible(self, principal: Principal, kind: Kind) -> Visible:

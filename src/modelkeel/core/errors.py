@@ -7,6 +7,7 @@ KeelError
 ├── Conflict            it exists already, or changed meanwhile
 ├── Unauthenticated     who are you?
 ├── PermissionDenied    you may not
+├── TooMany             too many attempts: wait
 ├── Refused             a gate or policy said no; `reasons` say why
 ├── Unavailable         try again later
 └── Corrupt             stored content does not match its digest
@@ -76,6 +77,23 @@ class PermissionDenied(KeelError):
 
     status = 403
     code = "PERMISSION_DENIED"
+
+
+class TooMany(KeelError):
+    """Too many attempts.
+
+    Args:
+        message: of what.
+        seconds: how long to wait.
+        hint: what to do next.
+    """
+
+    status = 429
+    code = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, message: str, *, seconds: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.seconds = seconds
 
 
 class Refused(PermissionDenied):

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from modelkeel.core.errors import InvalidInput, KeelError, Refused
+from modelkeel.core.errors import InvalidInput, KeelError, Refused, TooMany, Unauthenticated
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -29,7 +29,12 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 def answer_keel_error(_request: Request[Any, Any, Any], error: KeelError) -> Response[Problem]:
     """Our own errors, with their hint."""
     reasons = list(error.reasons) if isinstance(error, Refused) else []
-    return _answer(error.status, error.message, error.code, error.hint, reasons)
+    answer = _answer(error.status, error.message, error.code, error.hint, reasons)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.seconds)
+    if isinstance(error, Unauthenticated):
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="modelkeel"'
+    return answer
 
 
 def answer_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

@@ -20,5 +20,13 @@ class RoleAuthorizer:
             hint="Ask a workspace admin for a role that has it, or use another token (MODELKEEL_TOKEN).",
         )
 
+    def require_everywhere(self, principal: Principal, permission: Permission, *, what: str = "") -> None:
+        if permission not in principal.installation:
+            raise PermissionDenied(
+                f"{principal.name} lacks the permission `{permission}` in the installation as a whole"
+                f"{f', for {what}' if what else ''}.",
+                hint="Ask an admin of the installation; its first is the owner.",
+            )
+
     def visible(self, principal: Principal, kind: Kind) -> Visible:
         return principal.sees(kind)

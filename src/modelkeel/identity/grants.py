@@ -1,6 +1,6 @@
 """Use cases of roles, groups, grants and denials. Each change takes effect within the cache's two seconds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -215,7 +215,9 @@ class Access:
         elif name == "anonymous":
             return name
         else:
-            found = store.principal_named(tx, name) or store.principal_with_id(tx, name)
+            found = store.principal_named(tx, name, principal.workspace) or store.principal_with_id(tx, name)
+            if found is not None and found.home not in {"", principal.workspace}:
+                found = None  # another workspace's service account
         if found is None:
             raise NotFound(f"There is no {'group' if group else 'user'} {name!r}.")
         return str(found.id)
@@ -232,7 +234,7 @@ def load(tx: Tx, workspace: str, person: str) -> tuple[frozenset[str], dict[Kind
     return groups, {kind: Grants(allowed.get(kind, {}), denied.get(kind, {})) for kind in allowed | denied}
 
 
-def narrowed(grants: dict[Kind, Grants], scope: frozenset[Permission]) -> dict[Kind, Grants]:
+def narrowed(grants: Mapping[Kind, Grants], scope: frozenset[Permission]) -> dict[Kind, Grants]:
     """Grants within a token's scope; denials stay whole."""
     return {
         kind: Grants({at: some & scope for at, some in held.allowed.items()}, held.denied)

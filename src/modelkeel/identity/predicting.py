@@ -2,7 +2,7 @@
 
 from modelkeel.core.access import Permission, Principal
 from modelkeel.core.errors import KeelError
-from modelkeel.identity import service, store
+from modelkeel.identity import resolving, store
 from modelkeel.storage.transaction import Tx
 
 
@@ -13,7 +13,7 @@ def prediction_tokens(tx: Tx) -> list[tuple[str, int | None, Principal]]:
         if row.permissions != "*" and Permission.PREDICT not in row.permissions.split():
             continue
         try:
-            found.append((str(row.hash), row.expires, service.resolve(tx, row.hash, None)))
+            found.append((str(row.hash), row.expires, resolving.by_token(tx, row.hash, None)))
         except KeelError:  # its owner has no role there any more
             continue
     return found

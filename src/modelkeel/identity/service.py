@@ -1,34 +1,59 @@
-"""Who is asking: the owner's first token, users, roles, tokens, and the principal behind each request."""
+"""Who is asking: the first run, users, and the principal behind each request."""
 
-import secrets
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
-from modelkeel.core.access import PERMISSIONS, Authorizer, Permission, Principal, Role
+from modelkeel.core.access import INSTALLATION, PERMISSIONS, Authorizer, Permission, Principal, Role
 from modelkeel.core.clock import rfc3339
-from modelkeel.core.errors import AlreadyExists, InvalidInput, NotFound, Unauthenticated
+from modelkeel.core.credentials import Credential, Shown
+from modelkeel.core.errors import InvalidInput, KeelError
 from modelkeel.core.hashing import sha256
 from modelkeel.core.ids import uuid7
-from modelkeel.identity import grants, store
-from modelkeel.identity.models import TOKEN_PREFIX, MintedToken, User
+from modelkeel.identity import grants, people, resolving, store
+from modelkeel.identity import store_access as access
+from modelkeel.identity import store_sign_in as signing
+from modelkeel.identity.accounts import Accounts, first_password
+from modelkeel.identity.models import Me, NewUser, SignInWays, User, Workspace
+from modelkeel.identity.resolving import DEFAULT_WORKSPACE, EVERYWHERE, permissions
+from modelkeel.identity.sessions import Sessions
+from modelkeel.identity.tokens import Tokens, mint
+from modelkeel.identity.workspaces import Workspaces
 from modelkeel.ledger.service import SYSTEM, Ledger
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
 
-DEFAULT_WORKSPACE = "default"
 CACHE_SECONDS = 2.0
 ANONYMOUS = "anonymous"
+_RESOLVE: dict[Shown, Callable[[Tx, str, str | None], Principal]] = {
+    Shown.TOKEN: resolving.by_token,
+    Shown.SESSION: resolving.by_session,
+    Shown.PASSWORD: resolving.by_account,
+}
 
 
 class Identity:
-    """Users, roles and tokens of an installation."""
+    """Who is asking, in an installation.
+
+    Attributes:
+        tokens: mints, lists and revokes API tokens.
+        accounts: keeps local accounts and their passwords.
+        sessions: keeps the page's sessions.
+        workspaces: makes and lists workspaces.
+    """
 
     def __init__(self, database: Database, ledger: Ledger, authorizer: Authorizer) -> None:
         self._db = database
         self._ledger = ledger
         self._authorizer = authorizer
         self._default = ""
-        self._known: dict[tuple[str, str], tuple[float, Principal]] = {}
+        self._known: dict[tuple[str, str, str | None], tuple[float, Principal]] = {}
+        self._noted: dict[str, float] = {}
         self._anonymous: Principal | None = None
+        self.tokens = Tokens(database, ledger, authorizer, self.forget)
+        self.accounts = Accounts(database, ledger, authorizer, self.forget, lambda: self._default)
+        self.sessions = Sessions(database, ledger, self.forget, lambda: self._default)
+        self.workspaces = Workspaces(database, ledger, authorizer, self.forget)
 
     def first_run(self, owner: str = "owner") -> str | None:
         """Makes the default workspace and its owner. Returns the owner's token the first time, else None."""
@@ -44,8 +69,13 @@ class Identity:
             self._ledger.record(
                 tx, SYSTEM, "workspace.created", {"workspace": at}, texts={"name": DEFAULT_WORKSPACE}, workspace=at
             )
-            person = self._add_user(tx, SYSTEM, at, owner, "user", [Role.ADMIN])
-            return self._mint(tx, SYSTEM, person, at, None, None).secret
+            person = people.add(self._ledger, tx, SYSTEM, at, owner, "user", [Role.ADMIN])
+            store.grant(tx, INSTALLATION, person, Role.ADMIN)
+            about = {"user": person}
+            data = {"role": Role.ADMIN, "of": INSTALLATION}
+            self._ledger.record(tx, SYSTEM, "role.granted", about, data, workspace=at)
+            by = replace(SYSTEM, workspace=at)
+            return mint(self._ledger, tx, by, person, EVERYWHERE, None, None, "owner").secret
 
         return self._db.write_now(work)
 
@@ -63,22 +93,74 @@ class Identity:
         self._known.clear()
         self._anonymous = None
 
-    async def authenticate(self, secret: str, workspace: str | None = None) -> Principal:
-        """The principal behind a token, in a named workspace or the token's own.
+    async def authenticate(self, shown: Credential, workspace: str | None = None) -> Principal:
+        """The principal behind a credential, in a named workspace or its own.
 
         Raises:
-            Unauthenticated: the token is unknown, expired or revoked.
+            Unauthenticated: it is unknown, expired or revoked, or the password is wrong.
+            TooMany: too many passwords were wrong.
             NotFound: no such workspace, or no role in it.
         """
-        key = (sha256(secret.encode()), workspace or "")
+        person = ""
+        if shown.shown is Shown.PASSWORD:
+            person = await self.accounts.check(shown.name, shown.secret, shown.address)
+        key = (shown.shown, person or sha256(shown.secret.encode()), workspace)
         cached = self._known.get(key)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
-        principal = await self._db.read(lambda tx: resolve(tx, key[0], workspace))
+        principal = await self._db.read(lambda tx: _RESOLVE[shown.shown](tx, key[1], workspace))
         if len(self._known) > 10_000:
             self._known.clear()
         self._known[key] = (time.monotonic() + CACHE_SECONDS, principal)
+        await self._note_use(shown.shown, key[1])
         return principal
+
+    async def owner(self, secret: str) -> str | None:
+        """Whose token it is, for the link that `up` prints; None where it is good no more."""
+        try:
+            return (await self.authenticate(Credential(Shown.TOKEN, secret))).id
+        except KeelError:
+            return None
+
+    async def me(self, principal: Principal) -> Me:
+        """Who the server takes somebody for, and which workspaces are open to them."""
+
+        def work(tx: Tx) -> Me:
+            names = store.workspace_names(tx)
+            roles = store.roles_of(tx, principal.workspace, [principal.id, *principal.groups])
+            open_to = [Workspace(row.id, row.name) for row in access.workspaces_of(tx, principal.id)]
+            here = Workspace(principal.workspace, names.get(principal.workspace, ""))
+            return Me(
+                principal.id,
+                principal.name,
+                principal.kind,
+                sorted(principal.permissions),
+                [Role.CONTRIBUTOR] if principal.kind == ANONYMOUS else sorted(Role(role) for role in roles),
+                here,
+                open_to if principal.unbound else [here],
+                sorted(principal.installation),
+                rfc3339(principal.until) if principal.session and principal.until else None,
+                signing.password_of(tx, principal.id) is not None,
+            )
+
+        return await self._db.read(work)
+
+    async def ways(self, oidc: str | None, *, anonymous: bool) -> SignInWays:
+        """How one can sign in; `oidc` names the provider."""
+        some = await self._db.read(signing.any_password)
+        return SignInWays(not some and oidc is None, some, oidc, anonymous)
+
+    async def _note_use(self, shown: Shown, digest: str) -> None:
+        """Keeps a used session from ending (noted each minute), and tells when a token was last used (each hour)."""
+        every = {Shown.SESSION: 60.0, Shown.TOKEN: 3600.0}.get(shown)
+        now = time.monotonic()
+        if every is None or self._noted.get(digest, -every) + every > now:
+            return
+        if len(self._noted) > 10_000:
+            self._noted.clear()
+        self._noted[digest] = now
+        note = signing.touch_session if shown is Shown.SESSION else store.touch_token
+        await self._db.write(lambda tx: note(tx, digest))
 
     def workspace_names(self, tx: Tx) -> dict[str, str]:
         """Every workspace's name by id, for processes of ours."""
@@ -89,11 +171,11 @@ class Identity:
         self._authorizer.require(principal, Permission.READ, what="users")
 
         def work(tx: Tx) -> list[User]:
-            people: dict[str, User] = {}
+            found: dict[str, User] = {}
             for row in store.principals(tx, principal.workspace):
-                person = people.setdefault(row.id, User(row.id, row.name, row.kind, []))
+                person = found.setdefault(row.id, User(row.id, row.name, row.kind, [], row.disabled is not None))
                 person.roles.append(Role(row.role))
-            return list(people.values())
+            return list(found.values())
 
         return await self._db.read(work)
 
@@ -103,121 +185,35 @@ class Identity:
         known = {user.id: user.name for user in await self.users(principal)}
         return {"system": "system", ANONYMOUS: "local user", **known}
 
-    async def create_user(self, principal: Principal, name: str, roles: list[Role], kind: str = "user") -> User:
-        """Adds a user, or a service account, with roles in the principal's workspace."""
+    async def create_user(self, principal: Principal, wanted: NewUser) -> User:
+        """Adds a user, or a service account, with roles in the principal's workspace.
+
+        Raises:
+            AlreadyExists: the name is taken.
+            InvalidInput: the name or the first password will not do.
+            PermissionDenied: the caller may not grant.
+        """
         self._authorizer.require(principal, Permission.GRANT, what="users")
-        if not name or len(name) > 100 or kind not in {"user", "service"}:
-            raise InvalidInput("A user needs a name of 1 to 100 characters and the kind `user` or `service`.")
+        people.check_name(wanted.name, wanted.kind)
+        if wanted.kind == "service" and wanted.password is not None:
+            raise InvalidInput("A service account has no password.", hint="Mint a token of it instead.")
+        digest = await first_password(wanted.password, wanted.name)
 
         def work(tx: Tx) -> User:
-            if store.principal_named(tx, name) is not None:
-                raise AlreadyExists(f"There is a user {name!r} already.", hint="Choose another name.")
-            identity = self._add_user(tx, principal, principal.workspace, name, kind, roles)
-            return User(identity, name, kind, roles)
+            at = principal.workspace
+            identity = people.add(self._ledger, tx, principal, at, wanted.name, wanted.kind, wanted.roles)
+            if digest is not None:
+                signing.set_password(tx, identity, digest)
+            return User(identity, wanted.name, wanted.kind, wanted.roles)
 
         return await self._db.write(work)
-
-    async def mint_token(self, principal: Principal, user: str, seconds: int | None = None) -> MintedToken:
-        """A token for a user of the principal's workspace; anybody may mint one for themselves.
-
-        Args:
-            principal: who asks.
-            user: the user's name.
-            seconds: until it expires; None: never.
-        """
-
-        def work(tx: Tx) -> MintedToken:
-            found = store.principal_named(tx, user)
-            if found is None or not _belongs(tx, principal.workspace, found.id):
-                raise NotFound(f"There is no user {user!r} in this workspace.")
-            if found.id != principal.id:
-                self._authorizer.require(principal, Permission.GRANT, what=f"a token of {user}")
-            return self._mint(tx, principal, found.id, principal.workspace, None, seconds)
-
-        return await self._db.write(work)
-
-    async def mint_child(self, principal: Principal, permissions: frozenset[Permission], seconds: int) -> MintedToken:
-        """A short-lived, narrow token for a process that we start on a principal's behalf."""
-        narrow = permissions & principal.permissions
-        return await self._db.write(
-            lambda tx: self._mint(tx, principal, principal.id, principal.workspace, narrow, seconds)
-        )
 
     async def service_account(self, workspace: str, name: str, roles: list[Role]) -> Principal:
         """The principal of a service account of ours, made on first use."""
 
         def work(tx: Tx) -> Principal:
-            found = store.principal_named(tx, name)
-            identity = found.id if found else self._add_user(tx, SYSTEM, workspace, name, "service", roles)
-            return Principal(identity, name, "service", workspace, _permissions(roles))
+            found = store.principal_named(tx, name, workspace)
+            identity = found.id if found else people.add(self._ledger, tx, SYSTEM, workspace, name, "service", roles)
+            return Principal(identity, name, "service", workspace, permissions(roles))
 
         return await self._db.write(work)
-
-    def _add_user(self, tx: Tx, by: Principal, workspace: str, name: str, kind: str, roles: list[Role]) -> str:
-        identity = uuid7(tx.now)
-        store.add_principal(tx, identity, name, kind)
-        self._ledger.record(
-            tx, by, "user.created", {"user": identity}, {"kind": kind}, {"name": name}, workspace=workspace
-        )
-        for role in roles:
-            if store.grant(tx, workspace, identity, role):
-                self._ledger.record(tx, by, "role.granted", {"user": identity}, {"role": role}, workspace=workspace)
-        return identity
-
-    def _mint(
-        self,
-        tx: Tx,
-        by: Principal,
-        user: str,
-        workspace: str,
-        permissions: frozenset[Permission] | None,
-        seconds: int | None,
-    ) -> MintedToken:
-        identity, secret = uuid7(tx.now), TOKEN_PREFIX + secrets.token_urlsafe(32)
-        expires = None if seconds is None else tx.now + seconds * 1000
-        scope = "*" if permissions is None else " ".join(sorted(permissions))
-        store.add_token(
-            tx,
-            {
-                "id": identity,
-                "hash": sha256(secret.encode()),
-                "principal": user,
-                "workspace": workspace,
-                "permissions": scope,
-                "expires": expires,
-            },
-        )
-        self._ledger.record(tx, by, "token.minted", {"user": user, "token": identity}, workspace=workspace)
-        return MintedToken(identity, secret, user, rfc3339(expires) if expires else None)
-
-
-def _permissions(roles: list[Role]) -> frozenset[Permission]:
-    return frozenset().union(*(PERMISSIONS[role] for role in roles))
-
-
-def _belongs(tx: Tx, workspace: str, person: str) -> bool:
-    """Whether somebody has a role or a grant in a workspace, perhaps through a group."""
-    groups, granted = grants.load(tx, workspace, person)
-    return bool(granted) or any(store.roles_of(tx, workspace, who) for who in (person, *groups))
-
-
-def resolve(tx: Tx, digest: str, workspace: str | None) -> Principal:
-    """The principal behind the hash of a token, in a named workspace or the token's own; errors as `authenticate`."""
-    found = store.token_hashed(tx, digest)
-    if found is None or found.revoked is not None or (found.expires is not None and found.expires <= tx.now):
-        raise Unauthenticated(
-            "This token is unknown, expired or revoked.", hint="Mint another with `modelkeel token new`."
-        )
-    at = found.workspace
-    if workspace is not None:
-        named = store.workspace_named(tx, workspace)
-        at = named.id if named else ""
-    groups, granted = grants.load(tx, at, found.principal)
-    roles = [role for who in (found.principal, *groups) for role in store.roles_of(tx, at, who)]
-    held = _permissions([Role(role) for role in roles])
-    if not held and not any(some.allowed for some in granted.values()):
-        raise NotFound(f"There is no workspace {workspace!r} in which you have a role.")
-    if found.permissions != "*":
-        scope = frozenset(Permission(name) for name in found.permissions.split())
-        held, granted = held & scope, grants.narrowed(granted, scope)
-    return Principal(found.principal, found.name, found.kind, at, held, granted, groups)

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from modelkeel.identity.store import principal, role_grant
+from modelkeel.identity.store import principal, role_grant, workspace
 from modelkeel.storage.schema import metadata
 from modelkeel.storage.transaction import Tx
 
@@ -54,6 +54,17 @@ def add_group(tx: Tx, identity: str, workspace: str, name: str) -> None:
 def groups(tx: Tx, workspace: str) -> Sequence[sa.Row[Any]]:
     """A workspace's groups, by name."""
     return tx.all(sa.select(group).where(group.c.workspace == workspace).order_by(group.c.name))
+
+
+def workspaces_of(tx: Tx, person: str) -> Sequence[sa.Row[Any]]:
+    """Workspaces in which somebody, or one of their groups, has a role or was granted something; the oldest first."""
+    subjects = sa.union_all(
+        sa.select(sa.literal(person)), sa.select(member.c.group).where(member.c.principal == person)
+    )
+    held = sa.select(role_grant.c.workspace).where(role_grant.c.principal.in_(subjects))
+    granted = sa.select(grant.c.workspace).where(grant.c.subject.in_(subjects), grant.c.effect == "allow")
+    some = sa.or_(workspace.c.id.in_(held), workspace.c.id.in_(granted))
+    return tx.all(sa.select(workspace).where(some).order_by(workspace.c.created, workspace.c.id))
 
 
 def groups_of(tx: Tx, workspace: str, principal_id: str) -> list[str]:

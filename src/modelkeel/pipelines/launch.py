@@ -150,7 +150,7 @@ class Launches:
             if row is None or row.status != "launching" or row.pid is not None:
                 return
             actor = await self._account(workspace)
-            token = await self._identity.mint_child(actor, _CHILD, TOKEN_SECONDS)
+            token = await self._identity.tokens.mint_child(actor, _CHILD, TOKEN_SECONDS)
             child = await asyncio.to_thread(self._spawn, row, token.secret)
             self._children[run_id] = child
             await self._db.write(lambda tx: store.change_run(tx, run_id, {"pid": child.pid}))

@@ -48,12 +48,22 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
   const answer = await reach(path, {
     method,
     signal,
-    headers: body === undefined ? { accept: "application/json" } : { accept: "application/json", "content-type": "application/json" },
+    headers: {
+      accept: "application/json",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(method === "GET" ? {} : { "x-modelkeel-csrf": csrfToken() }),
+    },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (!answer.ok) throw await problem(answer);
   const text = await answer.text();
   return (text ? JSON.parse(text) : undefined) as T;
+}
+
+/** The value that proves that a change comes from this page: another site can't read this cookie. */
+function csrfToken(): string {
+  const pair = document.cookie.split("; ").find((one) => one.startsWith("modelkeel_csrf="));
+  return pair ? decodeURIComponent(pair.slice("modelkeel_csrf=".length)) : "";
 }
 
 async function reach(path: string, init: RequestInit): Promise<Response> {

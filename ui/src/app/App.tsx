@@ -12,6 +12,7 @@ import { Home } from "../pages/Home";
 import { Incident } from "../pages/Incident";
 import { Ledger } from "../pages/Ledger";
 import { LedgerEntry } from "../pages/LedgerEntry";
+import { Login } from "../pages/Login";
 import { Members } from "../pages/Members";
 import { Model } from "../pages/Model";
 import { ModelVersion } from "../pages/ModelVersion";
@@ -56,6 +57,7 @@ export function App() {
           <Route path="/ledger" component={Ledger} />
           <Route path="/ledger/:index">{({ index }) => <LedgerEntry key={index} index={Number(index)} />}</Route>
           <Route path="/costs" component={Costs} />
+          <Route path="/login" component={Login} />
           <Route path="/members" component={Members} />
           <Route component={NotThere} />
         </Switch>

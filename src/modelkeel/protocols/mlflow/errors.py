@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from modelkeel.core.errors import AlreadyExists, InvalidInput, KeelError
+from modelkeel.core.errors import AlreadyExists, InvalidInput, KeelError, TooMany
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class MlflowError(msgspec.Struct, frozen=True):
 
 def answer_keel_error(_request: Request[Any, Any, Any], error: KeelError) -> Response[MlflowError]:
     """Our own errors under MLflow's codes; reasons and hint are part of the message."""
-    status = 400 if isinstance(error, AlreadyExists) else error.status
+    status = 400 if isinstance(error, AlreadyExists) else 401 if isinstance(error, TooMany) else error.status
     return _answer(status, error.code, str(error))
 
 

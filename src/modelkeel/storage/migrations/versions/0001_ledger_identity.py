@@ -74,9 +74,12 @@ def upgrade() -> None:
     op.create_table(
         "principal",
         sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("home", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("disabled", sa.BigInteger),
+        sa.UniqueConstraint("home", "name"),
     )
     op.create_table(
         "role_grant",
@@ -91,9 +94,11 @@ def upgrade() -> None:
         sa.Column("hash", sa.Text, nullable=False, unique=True),
         sa.Column("principal", sa.Text, nullable=False),
         sa.Column("workspace", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
         sa.Column("permissions", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("expires", sa.BigInteger),
+        sa.Column("used", sa.BigInteger),
         sa.Column("revoked", sa.BigInteger),
     )
     op.create_table(
