@@ -6,11 +6,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from litestar import Litestar, get
+from litestar import Litestar, Router, get
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
@@ -26,11 +27,13 @@ from modelkeel.governance.guards import AliasGuard, DeploymentGuard
 from modelkeel.governance.service import Governance
 from modelkeel.http.auth import Authentication, current_principal
 from modelkeel.http.guard import LOCAL, Guard
+from modelkeel.http.outgoing import Outgoing
 from modelkeel.http.problems import HANDLERS
 from modelkeel.identity import access_routes, sign_in_routes
 from modelkeel.identity import routes as identity_routes
 from modelkeel.identity.authorizer import RoleAuthorizer
 from modelkeel.identity.grants import Access
+from modelkeel.identity.models import OidcSettings
 from modelkeel.identity.service import Identity
 from modelkeel.identity.sessions import csrf_of
 from modelkeel.ledger import routes as ledger_routes
@@ -80,6 +83,7 @@ class Settings:
         blobs: `s3://…`, `gs://…` or `az://…`; none: a folder of the home.
         anonymous: whether a tokenless loopback caller may track.
         hosts: names under which the server may be addressed.
+        oidc: the provider by which people sign in; none: local accounts only.
         public_url: where browsers reach the server, if not at `url`: behind a proxy that speaks https, for example.
     """
 
@@ -92,6 +96,7 @@ class Settings:
     blobs: str | None = None
     anonymous: bool = True
     hosts: frozenset[str] = LOCAL
+    oidc: OidcSettings | None = None
     public_url: str | None = None
 
     @property
@@ -154,6 +159,11 @@ class Keel:
             raise InvalidInput(
                 f"Listening on {settings.host} without authentication would let anybody in.",
                 hint="Add --no-anonymous: then every caller needs a token.",
+            )
+        if settings.anonymous and settings.public_url:
+            raise InvalidInput(
+                "Behind a proxy every caller comes from this machine, so all would be let in without authentication.",
+                hint="Add --no-anonymous, or leave --public-url out.",
             )
         home = Home(settings.home)
         database = Database(settings.database or f"sqlite:///{home.path / 'modelkeel.db'}")
@@ -287,8 +297,12 @@ def create_app(keel: Keel) -> Litestar:
             web_routes.router(),
             identity_routes.router(keel.identity),
             sign_in_routes.router(
-                keel.identity, oidc=None, anonymous=keel.settings.anonymous, secure=keel.settings.secure
+                keel.identity,
+                oidc=keel.settings.oidc.name if keel.settings.oidc else None,
+                anonymous=keel.settings.anonymous,
+                secure=keel.settings.secure,
             ),
+            *_provider(keel),
             access_routes.router(keel.access),
             ledger_routes.router(keel.ledger, keel.home.folder("scratch")),
             mlflow_routes.router(keel.tracking, keel.registry),
@@ -314,6 +328,24 @@ def create_app(keel: Keel) -> Litestar:
             title="Modelkeel", version=__version__, path="/api/v1/openapi", render_plugins=[ScalarRenderPlugin()]
         ),
     )
+
+
+def _provider(keel: Keel) -> list[Router]:
+    """The routes of signing in by a provider, if there is one."""
+    settings = keel.settings
+    if settings.oidc is None:
+        return []
+    # Imported only here: the provider's libraries take long to load.
+    from modelkeel.identity import oidc_routes
+    from modelkeel.identity.oidc import Oidc
+    from modelkeel.identity.provided import Provided
+
+    hosts = frozenset({urlsplit(settings.oidc.issuer).hostname or ""})
+    redirect = f"{(settings.public_url or settings.url).rstrip('/')}{oidc_routes.PATH}/callback"
+    oidc = Oidc(settings.oidc, redirect, Outgoing(hosts))
+    identity = keel.identity
+    provided = Provided(keel.database, keel.ledger, keel.access, identity.forget, identity.default_workspace)
+    return [oidc_routes.router(identity, oidc, provided, secure=settings.secure)]
 
 
 @contextlib.asynccontextmanager

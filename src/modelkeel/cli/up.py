@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import httpx
 from cyclopts import Parameter
@@ -27,6 +28,11 @@ def up(
     blobs: str | None = None,
     anonymous: Annotated[bool, Parameter(negative="--no-anonymous")] = True,
     allow_host: tuple[str, ...] = (),
+    public_url: str | None = None,
+    oidc_issuer: Annotated[str | None, Parameter(env_var="MODELKEEL_OIDC_ISSUER")] = None,
+    oidc_client: Annotated[str, Parameter(env_var="MODELKEEL_OIDC_CLIENT")] = "modelkeel",
+    oidc_name: str = "single sign-on",
+    oidc_groups: str = "groups",
     detach: bool = False,
 ) -> None:
     """Start the server.
@@ -55,6 +61,17 @@ def up(
         Whether programs on this machine may track without a token.
     allow_host
         Further host names under which the server may be addressed.
+    public_url
+        Where browsers reach the server, such as https://keel.example, if a proxy stands before it.
+    oidc_issuer
+        Address of an OpenID Connect provider by which people sign in. Its client's secret is read from the variable
+        MODELKEEL_OIDC_SECRET; the callback to register there is PUBLIC_URL/api/v1/oidc/callback.
+    oidc_client
+        Our client's id at the provider.
+    oidc_name
+        What the sign-in button calls the provider.
+    oidc_groups
+        The claim that lists somebody's groups.
     detach
         Return as soon as the server answers; `modelkeel down` ends it.
     """
@@ -67,9 +84,26 @@ def up(
     from modelkeel.app import Settings
     from modelkeel.cli.server import serve
     from modelkeel.http.guard import LOCAL
+    from modelkeel.identity.models import OidcSettings
 
     names = LOCAL | set(allow_host) | ({host} if host not in {"0.0.0.0", "::"} else {"*"})  # noqa: S104
-    settings = Settings(folder, host, port, predict_port, predict_workers, database, blobs, anonymous, frozenset(names))
+    if public_url:
+        names |= {urlsplit(public_url).hostname or ""}
+    secret = os.environ.pop("MODELKEEL_OIDC_SECRET", "")  # children of ours have no use for it
+    oidc = OidcSettings(oidc_issuer, oidc_client, secret, oidc_name, oidc_groups) if oidc_issuer else None
+    settings = Settings(
+        folder,
+        host,
+        port,
+        predict_port,
+        predict_workers,
+        database,
+        blobs,
+        anonymous,
+        frozenset(names),
+        oidc,
+        public_url,
+    )
     serve(settings, secrets.token_urlsafe(16))
 
 

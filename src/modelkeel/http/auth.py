@@ -19,6 +19,7 @@ COOKIE = "modelkeel_session"
 CSRF_COOKIE = "modelkeel_csrf"
 WORKSPACE_COOKIE = "modelkeel_workspace"
 CSRF_HEADER = b"x-modelkeel-csrf"
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOKEN_PREFIX = "mk_"  # noqa: S105 - a prefix, no secret
 
@@ -68,7 +69,7 @@ class Authentication:
         cookies = _cookies(headers.get(b"cookie", b"").decode("latin-1"))
         if COOKIE in cookies:
             return await self._session(scope["method"], headers, cookies, workspace)
-        if self._anonymous is not None:
+        if self._anonymous is not None and not _FORWARDED & headers.keys():  # what a proxy passes on is not local
             return self._anonymous()
         raise Unauthenticated("This server wants a token.", hint="Set MODELKEEL_TOKEN (or MLFLOW_TRACKING_TOKEN).")
 

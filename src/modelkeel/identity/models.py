@@ -1,11 +1,32 @@
 """Users, workspaces, tokens and sessions as others read them."""
 
+from dataclasses import dataclass, field
+
 import msgspec
 
 from modelkeel.core.access import Permission, Role
 
 TOKEN_PREFIX = "mk_"  # noqa: S105 - a prefix by which scanners recognise our tokens, no secret
 SESSION_PREFIX = "mks_"
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """The provider, and what we are to it.
+
+    Attributes:
+        issuer: its address, as its discovery document says it.
+        client_id: our id there.
+        client_secret: ours; empty for a public client.
+        name: what the sign-in button calls it.
+        groups_claim: the claim that lists somebody's groups.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    name: str = "single sign-on"
+    groups_claim: str = "groups"
 
 
 class User(msgspec.Struct, frozen=True):

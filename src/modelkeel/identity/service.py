@@ -51,8 +51,8 @@ class Identity:
         self._noted: dict[str, float] = {}
         self._anonymous: Principal | None = None
         self.tokens = Tokens(database, ledger, authorizer, self.forget)
-        self.accounts = Accounts(database, ledger, authorizer, self.forget, lambda: self._default)
-        self.sessions = Sessions(database, ledger, self.forget, lambda: self._default)
+        self.accounts = Accounts(database, ledger, authorizer, self.forget, self.default_workspace)
+        self.sessions = Sessions(database, ledger, self.forget, self.default_workspace)
         self.workspaces = Workspaces(database, ledger, authorizer, self.forget)
 
     def first_run(self, owner: str = "owner") -> str | None:
@@ -87,6 +87,10 @@ class Identity:
             narrow = grants.narrowed(held, rights)
             self._anonymous = Principal(ANONYMOUS, ANONYMOUS, "anonymous", self._default, rights, narrow)
         return self._anonymous
+
+    def default_workspace(self) -> str:
+        """Id of the workspace in whose trail the entries about accounts and sign-ins stand."""
+        return self._default
 
     def forget(self) -> None:
         """Loads every principal anew at its next request: who may do what has changed."""

@@ -9,33 +9,41 @@ from modelkeel.identity import store_sign_in as signing
 from modelkeel.storage.transaction import Tx
 
 DAY_MS = 86_400_000
-LONGEST_MS = 900_000
-_FREE = {"pair": 5, "address": 50, "name": 100}
+_LIMITS = {"pair": (5, 900_000), "address": (200, 60_000), "name": (100, 900_000)}
+"""Free failures within a day, and the longest wait in ms. An address may be a whole company's, so it gets more."""
 
 
-def keys(name: str, address: str) -> dict[str, str]:
-    """What an attempt counts for; names are hashed, since people type passwords into the wrong field."""
+def keys(name: str | None, address: str) -> dict[str, str]:
+    """What an attempt counts for; names are hashed, since people type passwords into the wrong field.
+
+    Args:
+        name: the account's; None: an attempt without one.
+        address: where it comes from.
+    """
+    if name is None:
+        return {"address": f"address {address}"}
     who = sha256(name.casefold().encode())[:32]
     return {"pair": f"pair {who} {address}", "address": f"address {address}", "name": f"name {who}"}
 
 
-def waits(tx: Tx, name: str, address: str) -> int:
+def waits(tx: Tx, name: str | None, address: str) -> int:
     """Milliseconds until the next attempt is allowed; 0: now."""
     counted = signing.failures(tx, list(keys(name, address).values()))
     ends = [0]
     for kind, key in keys(name, address).items():
         count, last = counted.get(key, (0, 0))
-        if count >= _FREE[kind] and last > tx.now - DAY_MS:
-            ends.append(last + pause(count - _FREE[kind]) - tx.now)
+        free, longest = _LIMITS[kind]
+        if count >= free and last > tx.now - DAY_MS:
+            ends.append(last + pause(count - free, longest) - tx.now)
     return max(ends)
 
 
-def pause(beyond: int) -> int:
-    """The wait after so many failures beyond the free ones: 1 s, doubled each time up to 15 minutes; in ms."""
-    return min(LONGEST_MS, 1000 << min(beyond, 20))
+def pause(beyond: int, longest: int) -> int:
+    """The wait after so many failures beyond the free ones: 1 s, doubled each time up to `longest`; in ms."""
+    return min(longest, 1000 << min(beyond, 20))
 
 
-def failed(tx: Tx, name: str, address: str) -> None:
+def failed(tx: Tx, name: str | None, address: str) -> None:
     """Counts a failed attempt."""
     of = list(keys(name, address).values())
     signing.drop_failures(tx, [], tx.now - DAY_MS)
