@@ -29,8 +29,6 @@ class _Server(uvicorn.Server):
         owner = await keel.identity.owner(keel.owner_token) if keel.owner_token else None
         if owner is not None:
             keel.identity.sessions.allow(self._code, owner, seconds=float("inf"))
-        state = {"pid": os.getpid(), "url": settings.url, "predict_port": settings.predict_port}
-        write_private(settings.home / "server.json", json.dumps(state).encode())
         console = Console()
         console.print(
             f"[bold]Modelkeel {__version__}[/] on [link={settings.url}]{settings.url}[/]  home {settings.home}"
@@ -38,6 +36,9 @@ class _Server(uvicorn.Server):
         console.print(f"  page     {settings.url}/login?code={self._code}", highlight=False, soft_wrap=True)
         console.print(f"  mlflow   export MLFLOW_TRACKING_URI={settings.url}", highlight=False, soft_wrap=True)
         console.print(f"  token    {settings.home / 'owner.token'}", highlight=False, soft_wrap=True)
+        console.file.flush()  # it may be a file, in which somebody looks for the link
+        state = {"pid": os.getpid(), "url": settings.url, "predict_port": settings.predict_port}
+        write_private(settings.home / "server.json", json.dumps(state).encode())
 
     async def shutdown(self, *arguments: Any, **options: Any) -> None:
         await super().shutdown(*arguments, **options)
