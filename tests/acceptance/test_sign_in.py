@@ -1,8 +1,12 @@
 """Signing in by local accounts, sessions and tokens, against real servers."""
 
 import base64
+import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -360,3 +364,34 @@ def test_secrets_are_stored_as_hashes_only(strict: Server):
                 content = path.read_bytes()
                 for secret in (PASSWORD, token, session, strict.token):
                     assert secret.encode() not in content, path
+
+
+def test_the_commands_of_the_guide(server: Server):
+    def keel(*arguments: str, typed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "MODELKEEL_HOME": str(server.home), "NO_COLOR": "1", "COLUMNS": "200", **variables}
+        command = [sys.executable, "-m", "modelkeel", *arguments]
+        return subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, check=False)
+
+    added = keel("users", "add", "vera", "--role", "approver", "--password", typed=f"{PASSWORD}\n")
+    assert added.returncode == 0, added.stderr
+    link = keel("login", "--page").stdout.strip()
+    assert link.startswith(f"{server.url}/login?code=")
+    with server.client() as browser:
+        browser.post("/api/v1/sessions", json={"code": link.rpartition("=")[2]}).raise_for_status()
+        assert browser.get("/api/v1/me").json()["name"] == "owner"
+    minted = keel("token", "new", "--name", "nightly", "--permission", "read", "--days", "2", "--json")
+    identity = json.loads(minted.stdout)["id"]
+    assert "nightly" in keel("token", "list").stdout
+    assert keel("token", "revoke", identity).returncode == 0
+    assert "nightly" not in keel("token", "list").stdout
+    weak = keel("users", "password", "vera", typed="short\n")
+    assert weak.returncode != 0
+    assert "12 to 256 characters" in weak.stderr
+    assert keel("users", "password", "vera", typed="some other long one\n").returncode == 0
+    assert keel("users", "close", "vera").returncode == 0
+    assert "vera (closed)" in keel("users", "list").stdout
+    assert keel("users", "reopen", "vera").returncode == 0
+    assert keel("workspaces", "create", "fraud").returncode == 0
+    assert keel("users", "role", "vera", "maintainer", MODELKEEL_WORKSPACE="fraud").returncode == 0
+    assert "maintainer" in keel("users", "list", MODELKEEL_WORKSPACE="fraud").stdout
+    assert "* fraud" in keel("workspaces", "list", MODELKEEL_WORKSPACE="fraud").stdout

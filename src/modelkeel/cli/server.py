@@ -33,7 +33,9 @@ class _Server(uvicorn.Server):
         console.print(
             f"[bold]Modelkeel {__version__}[/] on [link={settings.url}]{settings.url}[/]  home {settings.home}"
         )
-        console.print(f"  page     {settings.url}/login?code={self._code}", highlight=False, soft_wrap=True)
+        console.print(
+            f"  page     {settings.public_url or settings.url}/login?code={self._code}", highlight=False, soft_wrap=True
+        )
         console.print(f"  mlflow   export MLFLOW_TRACKING_URI={settings.url}", highlight=False, soft_wrap=True)
         console.print(f"  token    {settings.home / 'owner.token'}", highlight=False, soft_wrap=True)
         console.file.flush()  # it may be a file, in which somebody looks for the link

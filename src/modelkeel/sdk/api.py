@@ -54,17 +54,24 @@ class Api:
         url: where its control plane answers, e.g. `http://127.0.0.1:5757`.
         token: sent as a bearer token; none: as a tokenless caller on loopback.
         timeout: seconds to wait for an answer.
+        workspace: name of the workspace to ask in; none: the token's own, or the first that is open to it.
     """
 
-    def __init__(self, url: str, token: str | None = None, *, timeout: float = 60.0) -> None:
+    def __init__(
+        self, url: str, token: str | None = None, *, timeout: float = 60.0, workspace: str | None = None
+    ) -> None:
         self.url = url.rstrip("/")
         self.token = token or None
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if workspace:
+            headers["X-Modelkeel-Workspace"] = workspace
         self._client = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=False)
 
     @classmethod
     def from_environment(cls, home: Path | None = None, *, timeout: float = 60.0) -> Self:
         """The server that the environment names: `MODELKEEL_URL` and `MODELKEEL_TOKEN`, else the home's own.
+
+        `MODELKEEL_WORKSPACE` names the workspace, for a token that is good in several.
 
         Args:
             home: the folder of a server on this machine; `MODELKEEL_HOME`, or ~/.modelkeel by default. A home
@@ -79,7 +86,7 @@ class Api:
             found_url, found_token = _home_server(home or home_folder())
             url = found_url
             token = found_token if home is not None else token or found_token
-        return cls(url, token, timeout=timeout)
+        return cls(url, token, timeout=timeout, workspace=os.environ.get("MODELKEEL_WORKSPACE"))
 
     @overload
     def get(self, path: str, params: Query = None) -> Any: ...
