@@ -2,7 +2,6 @@
 
 import io
 import sys
-import tarfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from modelkeel.cli.output import print_json
 from modelkeel.core.errors import Conflict
+from modelkeel.core.paths import unpack
 from modelkeel.sdk.api import Api
 
 audit = App(name="audit", help="Read, export and verify the ledger.")
@@ -72,8 +72,7 @@ def export(directory: Path) -> None:
         raise Conflict(f"{directory} is not empty.", hint="Export into a new folder.")
     with Api.from_environment(timeout=600) as api:
         content = api.post_bytes("/api/v1/ledger/export")
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        archive.extractall(directory, filter="data")
+    unpack(io.BytesIO(content), directory, largest=len(content))
     Console().print(f"Wrote {directory}. Check it with: python {directory}/verify.py {directory}", highlight=False)
 
 

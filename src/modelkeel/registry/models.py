@@ -9,9 +9,10 @@ import msgspec
 
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput
+from modelkeel.core.paths import clean
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import ArtifactFile, ArtifactOwner, OwnerKind
-from modelkeel.tracking.rules import check_length, check_name, safe_path
+from modelkeel.tracking.rules import check_length, check_name
 
 NAME_LENGTH = 256
 TAG_KEY_LENGTH = 250
@@ -218,7 +219,7 @@ def parse_source(uri: str) -> Source | Reference:
         path = rest.partition("?")[0]
         if scheme == "runs":
             run_id, _, folder = path.lstrip("/").partition("/")
-            return Source(ArtifactOwner.run(run_id), safe_path(folder, empty=True))
+            return Source(ArtifactOwner.run(run_id), clean(folder, empty=True))
         if scheme == "models":
             return _model_uri(uri, path.lstrip("/"))
         if scheme == "mlflow-artifacts":
@@ -248,5 +249,5 @@ def _artifact_uri(uri: str, path: str) -> Source:
     for pattern, kind in ((_MODEL_ROOT, OwnerKind.MODEL), (_RUN_ROOT, OwnerKind.RUN)):
         match = pattern.fullmatch(path)
         if match:
-            return Source(ArtifactOwner(kind, match.group(2)), safe_path(match.group(3) or "", empty=True))
+            return Source(ArtifactOwner(kind, match.group(2)), clean(match.group(3) or "", empty=True))
     raise InvalidInput(f"Invalid model version source: '{uri[:300]}'.")

@@ -9,6 +9,7 @@ import msgspec
 
 from modelkeel.core.errors import InvalidInput, KeelError, Refused
 from modelkeel.core.hashing import sha256_file
+from modelkeel.core.paths import resolve
 from modelkeel.runtime.columns import DECODE_ERRORS, ColumnReader, Columns
 from modelkeel.runtime.native_model import NativeModel
 from modelkeel.runtime.onnx_model import OnnxModel
@@ -62,10 +63,10 @@ def contained(folder: Path, relative: str) -> Path:
     Raises:
         Refused: it leads outside, or there is nothing.
     """
-    root = folder.resolve()
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root):
-        raise Refused(f"{relative!r} leads outside the serving folder.")
+    try:
+        path = resolve(folder, relative)
+    except InvalidInput as error:
+        raise Refused(str(error)) from error
     if not path.exists():
         raise Refused(f"{relative!r} is not in the serving folder.")
     return path

@@ -11,6 +11,7 @@ import msgspec
 
 from modelkeel.core.errors import KeelError
 from modelkeel.core.hashing import sha256, sha256_file
+from modelkeel.core.paths import resolve
 from modelkeel.registry.models import ModelVersion
 from modelkeel.serving.table import Prepared
 from modelkeel.storage.blobs import BlobStore
@@ -106,10 +107,7 @@ class Preparer:
 
 def _inside(folder: Path, name: str) -> Path:
     """The place of a file in a model's folder, which it can't leave; its own folder is made."""
-    root = folder.resolve()
-    path = (root / name).resolve()
-    if not path.is_relative_to(root):
-        raise KeelError(f"{name!r} leads out of the model's folder.")
+    path = resolve(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
 

@@ -7,6 +7,7 @@ from sqlalchemy import Row
 
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound
+from modelkeel.core.paths import clean
 from modelkeel.storage.holdings import hold
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import store
@@ -22,7 +23,6 @@ from modelkeel.tracking.models import (
     require_active,
     tree_of,
 )
-from modelkeel.tracking.rules import safe_path
 
 
 class Artifacts(Base):
@@ -37,7 +37,7 @@ class Artifacts(Base):
             Conflict: the path lies in a tree that can't change any more.
         """
         self._may_track(principal, "artifacts")
-        at = safe_path(path)
+        at = clean(path)
         await self._db.read(lambda tx: self._writable(tx, principal, owner, at))
         blob = await self._blobs.put(content)
 
@@ -63,7 +63,7 @@ class Artifacts(Base):
             NotFound: no such owner, or no such file.
         """
         self._may_read(principal, "artifacts")
-        at = safe_path(path)
+        at = clean(path)
 
         def work(tx: Tx) -> ArtifactFile:
             self._owned(tx, principal, owner)
@@ -97,7 +97,7 @@ class Artifacts(Base):
     async def files(self, principal: Principal, owner: ArtifactOwner, prefix: str = "") -> list[ArtifactFile]:
         """Every file at or below a path, with its path from the owner's root."""
         self._may_read(principal, "artifacts")
-        at = safe_path(prefix, empty=True)
+        at = clean(prefix, empty=True)
 
         def work(tx: Tx) -> list[ArtifactFile]:
             self._owned(tx, principal, owner)
@@ -107,13 +107,13 @@ class Artifacts(Base):
 
     async def list_folder(self, principal: Principal, owner: ArtifactOwner, folder: str = "") -> list[ListedArtifact]:
         """The direct entries of a folder; none if it is a file or is not there."""
-        at = safe_path(folder, empty=True)
+        at = clean(folder, empty=True)
         return children(await self.files(principal, owner, at), at)
 
     async def delete_files(self, principal: Principal, owner: ArtifactOwner, prefix: str) -> int:
         """Removes the files at or below a path; returns how many. Content goes when nothing refers to it."""
         self._may_track(principal, "artifacts")
-        at = safe_path(prefix, empty=True)
+        at = clean(prefix, empty=True)
 
         def work(tx: Tx) -> int:
             row = self._writable(tx, principal, owner, at)
@@ -147,7 +147,7 @@ class Artifacts(Base):
 
     async def tree(self, principal: Principal, owner: ArtifactOwner, prefix: str) -> ArtifactTree:
         """The files below `prefix`, with paths from there, and the digest over them."""
-        at = safe_path(prefix, empty=True)
+        at = clean(prefix, empty=True)
         return tree_of(_relative(await self.files(principal, owner, at), at))
 
     def _owned(self, tx: Tx, principal: Principal, owner: ArtifactOwner) -> Row[Any]:

@@ -5,7 +5,6 @@ import math
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import unquote
 
 from modelkeel.core.errors import InvalidInput
 from modelkeel.tracking.models import Metric
@@ -22,8 +21,6 @@ BATCH_TOTAL = 1000
 BATCH_BYTES = 1_000_000
 LARGEST = 1.7976931348623157e308
 _INT64 = 2**63
-PATH_LENGTH = 1000
-_DRIVE = re.compile(r"[A-Za-z]:")
 _NAME = re.compile(r"[/\w.\- :]*")
 _CHARACTERS = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and "
@@ -169,34 +166,3 @@ def stored_value(value: float) -> tuple[float, int]:
     if math.isnan(value):
         return 0.0, 1
     return math.copysign(LARGEST, value), 0
-
-
-def safe_path(text: str, *, empty: bool = False) -> str:
-    """The one place where a path of an artifact is judged: relative, plain, and the same however often unquoted.
-
-    Args:
-        text: as the client sent it, unquoted once by the HTTP layer.
-        empty: whether the root itself may be meant.
-
-    Raises:
-        InvalidInput: it is absolute, climbs, names a drive, or hides any of this by encoding it again.
-    """
-    trimmed = text.strip("/") if empty else text.rstrip("/")
-    if empty and not trimmed:
-        return ""
-    if len(trimmed) <= PATH_LENGTH:
-        forms = [trimmed]
-        while (plain := unquote(forms[-1])) != forms[-1]:
-            forms.append(plain)
-        if not any(_unsafe(form) for form in forms) and forms[-1].count("/") == trimmed.count("/"):
-            return trimmed
-    raise InvalidInput(f"Invalid path: {text[:200]!r}", hint="Use a relative path without '..' or backslashes.")
-
-
-def _unsafe(path: str) -> bool:
-    return (
-        "\\" in path
-        or any(ord(c) < 32 or ord(c) == 127 for c in path)
-        or any(part in {"", ".", ".."} for part in path.split("/"))
-        or _DRIVE.match(path) is not None
-    )

@@ -88,7 +88,7 @@ class CachedStep(msgspec.Struct, frozen=True):
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """A file that the snapshot does not hold, and why: `secret`, `large` or `unreadable`."""
+    """A file that the snapshot does not hold, and why: `secret`, `large` or `name` (one that can't be laid again)."""
 
     path: str
     reason: str

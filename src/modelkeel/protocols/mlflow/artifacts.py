@@ -14,13 +14,13 @@ from litestar.response import Stream
 
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput
+from modelkeel.core.paths import clean
 from modelkeel.http.auth import current_principal
 from modelkeel.http.files import attachment
 from modelkeel.protocols.mlflow import answers
 from modelkeel.protocols.mlflow import messages as m
 from modelkeel.protocols.mlflow.endpoint import endpoint
 from modelkeel.tracking.models import ArtifactOwner, OwnerKind
-from modelkeel.tracking.rules import safe_path
 from modelkeel.tracking.service import Tracking
 
 _ROOT = re.compile(r"([^/]+)/(?:models/(m-[0-9a-f]{32})|([0-9a-f]{32}))/artifacts(?:/(.*))?")
@@ -65,7 +65,7 @@ def _address(request: Request[Any, Any, Any]) -> str:
 
 
 def _owner(address: str) -> tuple[ArtifactOwner, str]:
-    match = _ROOT.fullmatch(safe_path(address))
+    match = _ROOT.fullmatch(clean(address))
     if match is None:
         raise InvalidInput(
             f"Invalid path: {address[:200]!r}",

@@ -8,9 +8,10 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from modelkeel.core.errors import Corrupt, Unavailable
+from modelkeel.core import paths
+from modelkeel.core.errors import Corrupt, InvalidInput, Unavailable
 from modelkeel.core.hashing import digest_of, sha256
 from modelkeel.sdk.capture import cache
 from modelkeel.wire.pipelines import LeftOut, Snapshot
@@ -91,17 +92,10 @@ def unpack(content: bytes, folder: Path) -> None:
     Raises:
         Corrupt: a name in it leads elsewhere.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        for member in tar.getmembers():
-            name = PurePosixPath(member.name)
-            if name.is_absolute() or ".." in name.parts or not member.isfile():
-                raise Corrupt(f"The snapshot holds something that is no file of the project: {member.name}.")
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source = tar.extractfile(member)
-            target.write_bytes(source.read() if source else b"")
-            target.chmod(member.mode)
+    try:
+        paths.unpack(io.BytesIO(content), folder, largest=len(content))
+    except InvalidInput as error:
+        raise Corrupt(f"The snapshot is not what a capture writes: {error}") from error
 
 
 def _walk(root: Path) -> list[str]:
@@ -134,7 +128,9 @@ def _choose(root: Path, listed: list[str]) -> tuple[list[str], list[LeftOut], li
             continue  # deleted in the working folder, or a link to nowhere
         if not path.is_file() or not path.resolve().is_relative_to(root):
             continue
-        if _SECRET_NAME.fullmatch(path.name) and path.suffix != ".py":
+        if not _is_plain(name):
+            left_out.append(LeftOut(name, "name"))
+        elif _SECRET_NAME.fullmatch(path.name) and path.suffix != ".py":
             left_out.append(LeftOut(name, "secret"))
         elif stat.st_size > LARGE:
             left_out.append(LeftOut(name, "large"))
@@ -142,6 +138,14 @@ def _choose(root: Path, listed: list[str]) -> tuple[list[str], list[LeftOut], li
             names.append(name)
             marks.append([name, stat.st_size, str(stat.st_mtime_ns), str(stat.st_ctime_ns), stat.st_mode & 0o100])
     return names, left_out, marks
+
+
+def _is_plain(name: str) -> bool:
+    """Whether the file's name can be laid into a folder again."""
+    try:
+        return paths.clean(name) == name
+    except InvalidInput:
+        return False
 
 
 def _settled(marks: list[list[object]]) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from modelkeel.core.errors import InvalidInput, Unavailable
 from modelkeel.core.hashing import digest_of
+from modelkeel.core.paths import resolve
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture.environment import environment_digest, python_version
 from modelkeel.sdk.capture.machine import NUMERICS
@@ -75,9 +76,11 @@ def restore_files(api: Api, run: PipelineRun, root: Path) -> None:
 
     unpack(fetched(fetch, run.snapshot.digest), root)
     for item in run.data:
-        path = root / item.name
-        inside = not Path(item.name).is_absolute() and path.resolve().is_relative_to(root.resolve())
-        if item.pinned and inside and item.value.kind in {"file", "folder"} and not path.exists():
+        try:
+            path = resolve(root, item.name)
+        except InvalidInput:
+            continue  # it lay outside the project
+        if item.pinned and item.value.kind in {"file", "folder"} and not path.exists():
             with tempfile.TemporaryDirectory() as scratch:
                 laid = decode(item.value, fetch, Path(scratch))
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from modelkeel.core.errors import Corrupt, InvalidInput
 from modelkeel.core.hashing import digest_of, sha256, sha256_file
+from modelkeel.core.paths import resolve
 from modelkeel.sdk.values.handlers import handler_for, handler_of
 from modelkeel.wire.pipelines import Value
 
@@ -158,17 +159,21 @@ def _files(folder: Path) -> Iterator[str]:
 def _lay(value: Value, fetch: Fetch, folder: Path) -> Path:
     """Writes a file or a folder under a place named by its content, whole or not at all."""
     if value.kind == "file":
-        target = folder / value.digest[:16] / value.names[0]
+        target = _place(folder / value.digest[:16], value.names[0])
         _write(target, fetched(fetch, value.digest))
         return target
     target = folder / value.digest[:16]
     target.mkdir(parents=True, exist_ok=True)
     for name, item in zip(value.names, value.items, strict=True):
-        place = target / name
-        if not place.resolve().is_relative_to(target.resolve()):
-            raise Corrupt(f"The stored folder names a file outside itself: {name}.")
-        _write(place, fetched(fetch, item.digest))
+        _write(_place(target, name), fetched(fetch, item.digest))
     return target
+
+
+def _place(folder: Path, name: str) -> Path:
+    try:
+        return resolve(folder, name)
+    except InvalidInput as error:
+        raise Corrupt(f"The stored value names a file outside its folder: {name!r}.") from error
 
 
 def _write(target: Path, content: bytes) -> None:
