@@ -1,0 +1,1 @@
+"""Nobody gets where they may not: every route, every published hole, every input."""

@@ -1,0 +1,263 @@
+"""A valid request to every route of our own API. Add a line here for each new route."""
+
+from typing import Any
+
+from tests.security.routes_kit import Ask, Case
+from tests.security.story import ABC, HUSH, MONITOR, Story
+
+_OWN = "it names no object, so it is about the caller's own workspace"
+_SELF = "it is about the caller"
+
+
+def _read(make: Any, own: str = "") -> Case:
+    return Case(make, viewer=(200,), own=own)
+
+
+def _user(s: Story, **more: str) -> dict[str, str]:
+    return {"user": s.new_user()[1], **more}
+
+
+def _disabled(s: Story) -> dict[str, str]:
+    user = s.new_user()[1]
+    s.api("PUT", f"users/{user}/disabled")
+    return {"user": user}
+
+
+def _member(s: Story) -> dict[str, str]:
+    return dict(zip(("name", "user"), s.new_group(), strict=True))
+
+
+def _code(s: Story) -> str:
+    return str(s.api("POST", "page-codes")["code"])
+
+
+def _session_of_admin(s: Story) -> str:
+    """Id of a session of the admin's own."""
+    code = s.admin.post("/api/v1/page-codes").raise_for_status().json()["code"]
+    with s.server.client() as page:
+        page.post("/api/v1/sessions", json={"code": code}).raise_for_status()
+    return str(s.admin.get("/api/v1/sessions").raise_for_status().json()[0]["id"])
+
+
+def _run(s: Story) -> dict[str, str]:
+    return {"run_id": s.new_pipeline_run()}
+
+
+def _new_endpoint(s: Story) -> dict[str, str]:
+    name = s.name()
+    s.deploy(name)
+    return {"name": name}
+
+
+def _monitored(s: Story) -> dict[str, str]:
+    name = _new_endpoint(s)["name"]
+    s.api("PUT", f"monitors/{name}", json=MONITOR)
+    return {"endpoint": name}
+
+
+def _ask(s: Story) -> dict[str, Any]:
+    model, version = s.new_gated()
+    return {"model": model, "version": int(version), "alias": "champion", "automatic": False}
+
+
+def _standing(s: Story) -> dict[str, Any]:
+    return {"model": s.new_gated()[0], "metric": "auc", "min": 0.5, "code": ABC}
+
+
+_STEP = {"steps": [{"index": 0, "name": "load", "status": "failed", "error": "x"}]}
+_PASSWORD = "correct horse battery staple 7"
+
+_IDENTITY = {
+    "GET me": _read(lambda _: Ask(), _SELF),
+    "GET users": _read(lambda _: Ask(), _OWN),
+    "POST users": Case(
+        lambda s: Ask(json={"name": s.name(), "roles": ["viewer"]}), ("user.created", "role.granted"), own=_OWN
+    ),
+    "PUT users/{user:str}/password": Case(
+        lambda s: Ask(path=_user(s), json={"password": _PASSWORD}), ("user.updated",), by="owner"
+    ),
+    "PUT users/{user:str}/disabled": Case(lambda s: Ask(path=_user(s)), ("user.disabled",), by="owner"),
+    "DELETE users/{user:str}/disabled": Case(lambda s: Ask(path=_disabled(s)), ("user.enabled",), by="owner"),
+    "GET tokens": _read(lambda _: Ask(), _SELF),
+    "POST tokens": Case(lambda _: Ask(json={"name": "mine"}), ("token.minted",), viewer=(201,), own=_SELF),
+    "DELETE tokens/{token:str}": Case(
+        lambda s: Ask(path={"token": s.new_token(s.admin)}), ("token.revoked",), viewer=(404,)
+    ),
+    "GET workspaces": _read(lambda _: Ask(), _SELF),
+    "POST workspaces": Case(
+        lambda s: Ask(json={"name": s.name().replace(HUSH, "w")}), ("workspace.created", "role.granted"), by="owner"
+    ),
+    "GET sessions": _read(lambda _: Ask(), _SELF),
+    "POST sessions": Case(
+        lambda s: Ask(json={"code": _code(s)}), ("session.started",), actor="system", viewer=(201,), own=_SELF
+    ),
+    "DELETE sessions/current": Case(lambda _: Ask(), viewer=(200,), own=_SELF),
+    "DELETE sessions/{session:str}": Case(
+        lambda s: Ask(path={"session": _session_of_admin(s)}), ("session.ended",), viewer=(404,)
+    ),
+    "POST page-codes": Case(lambda _: Ask(), viewer=(201,), own=_SELF),
+    "GET sign-in": _read(lambda _: Ask(), _SELF),
+    "GET grants": _read(lambda _: Ask(), _OWN),
+    "PUT grants": Case(
+        lambda s: Ask(json={"to": s.new_user()[0], "kind": "experiment", "id": s.experiment, "permissions": ["read"]}),
+        ("grant.set",),
+    ),
+    "DELETE grants": Case(lambda s: Ask(params=s.new_grant()), ("grant.removed",)),
+    "GET groups": _read(lambda _: Ask(), _OWN),
+    "PUT groups/{name:str}/members/{user:str}": Case(
+        lambda s: Ask(path={"name": s.new_group()[0], "user": s.new_user()[0]}), ("group.joined",)
+    ),
+    "DELETE groups/{name:str}/members/{user:str}": Case(lambda s: Ask(path=_member(s)), ("group.left",)),
+    "PUT groups/{name:str}/roles/{role:str}": Case(
+        lambda s: Ask(path={"name": s.new_group()[0], "role": "contributor"}), ("role.granted",)
+    ),
+    "DELETE groups/{name:str}/roles/{role:str}": Case(
+        lambda s: Ask(path={"name": s.new_group()[0], "role": "viewer"}), ("role.revoked",)
+    ),
+    "PUT users/{user:str}/roles/{role:str}": Case(
+        lambda s: Ask(path={"user": s.new_user()[0], "role": "contributor"}), ("role.granted",)
+    ),
+    "DELETE users/{user:str}/roles/{role:str}": Case(
+        lambda s: Ask(path={"user": s.new_user()[0], "role": "viewer"}), ("role.revoked",)
+    ),
+}
+_LEDGER = {
+    "GET ledger/entries": _read(lambda _: Ask(), _OWN),
+    "GET ledger/entries/{index:int}/proof": _read(lambda _: Ask(path={"index": "0"})),
+    "GET ledger/checkpoint": _read(lambda _: Ask(), "the signed head of the whole log: a hash and a size"),
+    "POST ledger/export": Case(lambda _: Ask(), ("export.made",), own=_OWN),
+}
+_TRACKING = {
+    "GET experiments": _read(lambda _: Ask(), _OWN),
+    "GET runs": _read(lambda s: Ask(params={"experiment_ids": s.experiment}), "what is not there is not found"),
+    "GET runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.run})),
+    "GET runs/{run_id:str}/metric-buckets": _read(lambda s: Ask(path={"run_id": s.run}, params={"key": "auc"})),
+    "GET runs/{run_id:str}/artifacts": _read(lambda s: Ask(path={"run_id": s.run})),
+    "GET runs/{run_id:str}/artifacts/{path:path}": _read(
+        lambda s: Ask(path={"run_id": s.run, "path": "model/MLmodel"})
+    ),
+    "GET runs/{run_id:str}/versions": _read(lambda s: Ask(path={"run_id": s.run})),
+    "GET logged-models/{model_id:str}": _read(lambda s: Ask(path={"model_id": s.logged_model})),
+    "GET logged-models/{model_id:str}/artifacts": _read(lambda s: Ask(path={"model_id": s.logged_model})),
+    "GET logged-models/{model_id:str}/artifacts/{path:path}": _read(
+        lambda s: Ask(path={"model_id": s.logged_model, "path": "MLmodel"})
+    ),
+    "GET models": _read(lambda _: Ask(), _OWN),
+    "GET models/{name:str}": _read(lambda s: Ask(path={"name": s.model})),
+    "GET models/{name:str}/versions/{version:int}": _read(lambda s: Ask(path={"name": s.model, "version": "1"})),
+    "GET models/{name:str}/versions/{version:int}/files/{path:path}": _read(
+        lambda s: Ask(path={"name": s.model, "version": "1", "path": "MLmodel"})
+    ),
+}
+_PIPELINES = {
+    "PUT blobs": Case(lambda _: Ask(content=b"content"), own="blobs are kept by workspace"),
+    "POST blobs/held": _read(lambda _: Ask(json={"digests": [ABC]}), "blobs are kept by workspace"),
+    "GET blobs/{digest:str}": _read(lambda s: Ask(path={"digest": s.capture()["snapshot"]["digest"]})),
+    "POST pipelines/runs": Case(lambda s: Ask(json=s.pipeline_start()), ("run.created", "pipeline.started"), own=_OWN),
+    "POST pipelines/{pipeline:str}/launch": Case(
+        lambda s: Ask(path={"pipeline": s.pipeline}, json={"params": {}}), ("run.created", "pipeline.started")
+    ),
+    "GET pipelines/runs": _read(lambda _: Ask(), _OWN),
+    "GET pipelines/runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.pipeline_run})),
+    "POST pipelines/runs/{run_id:str}/steps": Case(lambda s: Ask(path=_run(s), json=_STEP), ("step.ended",)),
+    "PUT pipelines/runs/{run_id:str}/capture": Case(
+        lambda s: Ask(path=_run(s), json=s.capture()), ("snapshot.stored",)
+    ),
+    "POST pipelines/runs/{run_id:str}/end": Case(
+        lambda s: Ask(path=_run(s), json={"status": "finished"}), ("pipeline.ended", "run.ended")
+    ),
+    "POST pipelines/cache": _read(lambda _: Ask(json={"keys": [ABC]}), _OWN),
+    "GET pipelines/savings": _read(lambda _: Ask(), _OWN),
+    "POST reproductions": Case(lambda s: Ask(json=s.verdict()), ("reproduction.recorded",)),
+    "GET reproductions": _read(lambda _: Ask(), _OWN),
+}
+_SERVING = {
+    "GET endpoints": _read(lambda _: Ask(), _OWN),
+    "GET endpoints/{name:str}": _read(lambda s: Ask(path={"name": s.endpoint})),
+    "GET endpoints/{name:str}/traffic": _read(lambda s: Ask(path={"name": s.endpoint})),
+    "PUT endpoints/{name:str}": Case(
+        lambda s: Ask(path={"name": s.name()}, json={"model": f"{s.model}/1"}),
+        ("endpoint.created", "revision.created", "rollout.started"),
+    ),
+    "POST endpoints/{name:str}/rollback": Case(lambda s: Ask(path={"name": s.endpoint}), ("traffic.shifted",)),
+    "POST endpoints/{name:str}/abort": Case(
+        lambda s: Ask(path=_new_endpoint(s), json={"reason": "no"}), ("rollout.aborted",)
+    ),
+    "PUT rollouts/policy/{name:str}": Case(
+        lambda s: Ask(path=_new_endpoint(s), json={"shadow_rows": 5}), ("endpoint.updated",)
+    ),
+}
+_MONITORING = {
+    "GET predictions/{prediction_id:str}": _read(lambda s: Ask(path={"prediction_id": s.predictions[0]})),
+    "POST labels": Case(
+        lambda s: Ask(json=[{"prediction_id": s.predictions[0], "label": 1}]), own="unknown predictions wait for theirs"
+    ),
+    "GET monitors": _read(lambda _: Ask(), _OWN),
+    "GET monitors/{endpoint:str}": _read(lambda s: Ask(path={"endpoint": s.watched})),
+    "PUT monitors/{endpoint:str}": Case(
+        lambda s: Ask(path={"endpoint": _new_endpoint(s)["name"]}, json=MONITOR), ("monitor.created",)
+    ),
+    "DELETE monitors/{endpoint:str}": Case(lambda s: Ask(path=_monitored(s)), ("monitor.deleted",)),
+    "PUT monitors/{endpoint:str}/reference": Case(
+        lambda s: Ask(path=_monitored(s), content=s.reference), ("monitor.updated",)
+    ),
+    "POST monitors/{endpoint:str}/advance": Case(
+        lambda s: Ask(path=_monitored(s), json={"until": "2013-01-01T00:00:00Z"})
+    ),
+    "GET monitors/{endpoint:str}/traffic": _read(lambda s: Ask(path={"endpoint": s.watched})),
+    "GET monitors/{endpoint:str}/windows": _read(lambda s: Ask(path={"endpoint": s.watched})),
+    "GET monitors/{endpoint:str}/histograms": _read(
+        lambda s: Ask(path={"endpoint": s.watched}, params={"start": s.window, "revision": "r1"})
+    ),
+    "GET monitors/{endpoint:str}/compare": _read(
+        lambda s: Ask(path={"endpoint": s.watched}, params={"a": "r1", "b": "r1"})
+    ),
+    "GET alerts": _read(lambda _: Ask(), _OWN),
+    "GET alerts/{alert_id:str}": _read(lambda s: Ask(path={"alert_id": s.alert})),
+    "POST alerts/{alert_id:str}/acknowledge": Case(
+        lambda s: Ask(path={"alert_id": s.alert}, json={"note": "seen"}), ("alert.acknowledged",)
+    ),
+    "GET incidents": _read(lambda _: Ask(), _OWN),
+    "GET incidents/{incident_id:str}": _read(lambda s: Ask(path={"incident_id": s.incident})),
+}
+_GOVERNANCE = {
+    "GET policies": _read(lambda _: Ask(), _OWN),
+    "GET policies/{model:str}": _read(lambda s: Ask(path={"model": s.gated})),
+    "PUT policies/{model:str}": Case(
+        lambda s: Ask(path={"model": s.new_model()}, json={"alias": "champion", "approvals": 1}), ("policy.set",)
+    ),
+    "GET promotions": _read(lambda _: Ask(), _OWN),
+    "POST promotions": Case(lambda s: Ask(json=_ask(s)), ("gate.evaluated", "approval.requested")),
+    "GET promotions/{identity:str}": _read(lambda s: Ask(path={"identity": s.promotion})),
+    "POST promotions/{identity:str}/approve": Case(
+        lambda s: Ask(path={"identity": s.new_promotion()}, json={}), ("approval.given",)
+    ),
+    "POST promotions/{identity:str}/reject": Case(
+        lambda s: Ask(path={"identity": s.new_promotion()}, json={"reason": "no"}), ("approval.rejected",)
+    ),
+    "POST promotions/{identity:str}/commit": Case(
+        lambda s: Ask(path={"identity": s.new_promotion("approved")}), ("promotion.committed", "alias.moved")
+    ),
+    "GET standing-approvals": _read(lambda _: Ask(), _OWN),
+    "POST standing-approvals": Case(lambda s: Ask(json=_standing(s)), ("standing_approval.given",)),
+    "POST standing-approvals/{identity:str}/revoke": Case(
+        lambda s: Ask(path={"identity": s.new_standing()}), ("standing_approval.revoked",)
+    ),
+    "GET trace/predictions/{identity:str}": _read(lambda s: Ask(path={"identity": s.predictions[0]})),
+    "GET trace/versions/{model:str}/{version:int}": _read(lambda s: Ask(path={"model": s.model, "version": "1"})),
+    "GET served/{endpoint:str}": _read(
+        lambda s: Ask(path={"endpoint": s.watched}, params={"event_time": "2013-01-01T00:00:00Z"})
+    ),
+    "GET prices": _read(lambda _: Ask(), _OWN),
+    "PUT prices": Case(lambda s: Ask(json={"cpu_hour": 0.01 + s.number() / 1000}), ("price.set",), own=_OWN),
+    "GET costs": _read(lambda _: Ask(), _OWN),
+    "GET costs/runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.run})),
+}
+
+
+def _under(cases: dict[str, Case]) -> dict[str, Case]:
+    named = ((key.partition(" "), case) for key, case in cases.items())
+    return {f"{method} /api/v1/{path}": case for (method, _, path), case in named}
+
+
+CASES: dict[str, Case] = _under(_IDENTITY | _LEDGER | _TRACKING | _PIPELINES | _SERVING | _MONITORING | _GOVERNANCE)
