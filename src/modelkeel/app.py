@@ -15,7 +15,7 @@ from litestar import Litestar, Router, get
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 
 from modelkeel.adapters import Places, References, RuntimeJudge, RuntimePlane
 from modelkeel.core.errors import InvalidInput
@@ -25,7 +25,7 @@ from modelkeel.costs.service import Costs
 from modelkeel.governance import routes as governance_routes
 from modelkeel.governance.guards import AliasGuard, DeploymentGuard
 from modelkeel.governance.service import Governance
-from modelkeel.http.auth import Authentication, current_principal
+from modelkeel.http.auth import Authentication, current_principal, signed_in
 from modelkeel.http.guard import LOCAL, Guard
 from modelkeel.http.outgoing import Outgoing
 from modelkeel.http.problems import HANDLERS
@@ -286,7 +286,7 @@ class Keel:
 def create_app(keel: Keel) -> Litestar:
     """The control plane as an ASGI application."""
 
-    @get("/health", exclude_from_auth=True, summary="Is the server healthy?")
+    @get("/health", summary="Is the server healthy?", opt={"open": True})
     async def health() -> Health:
         return Health("ok", __version__, await keel.ledger.size())
 
@@ -316,6 +316,7 @@ def create_app(keel: Keel) -> Litestar:
             governance_routes.router(keel.governance),
         ],
         dependencies={"principal": Provide(current_principal, sync_to_thread=False)},
+        guards=[signed_in],
         middleware=[
             DefineMiddleware(Guard, hosts=keel.settings.hosts),
             DefineMiddleware(
@@ -325,7 +326,11 @@ def create_app(keel: Keel) -> Litestar:
         exception_handlers=HANDLERS,
         lifespan=[lambda _app: _background(keel)],
         openapi_config=OpenAPIConfig(
-            title="Modelkeel", version=__version__, path="/api/v1/openapi", render_plugins=[ScalarRenderPlugin()]
+            title="Modelkeel",
+            version=__version__,
+            openapi_router=Router("/api/v1/openapi", route_handlers=[], include_in_schema=False, opt={"open": True}),
+            # No page that renders it: those load scripts of strangers, which would run with the session of who looks.
+            render_plugins=[JsonRenderPlugin(path=["/openapi.json", "/"])],
         ),
     )
 

@@ -7,6 +7,9 @@ from tests.security.story import ABC, HUSH, MONITOR, Story
 
 _OWN = "it names no object, so it is about the caller's own workspace"
 _SELF = "it is about the caller"
+_PEOPLE = "people's names are the installation's, and whom an admin lets into their own workspace is theirs to say"
+_AHEAD = "a name may be spoken of in a workspace before it exists there"
+_NONE = "what is not there has none"
 
 
 def _read(make: Any, own: str = "") -> Case:
@@ -27,16 +30,11 @@ def _member(s: Story) -> dict[str, str]:
     return dict(zip(("name", "user"), s.new_group(), strict=True))
 
 
-def _code(s: Story) -> str:
-    return str(s.api("POST", "page-codes")["code"])
-
-
-def _session_of_admin(s: Story) -> str:
-    """Id of a session of the admin's own."""
-    code = s.admin.post("/api/v1/page-codes").raise_for_status().json()["code"]
+def _session(s: Story) -> str:
+    """Id of a session of the owner's."""
     with s.server.client() as page:
-        page.post("/api/v1/sessions", json={"code": code}).raise_for_status()
-    return str(s.admin.get("/api/v1/sessions").raise_for_status().json()[0]["id"])
+        page.post("/api/v1/sessions", json={"code": s.api("POST", "page-codes")["code"]}).raise_for_status()
+    return str(s.api("GET", "sessions")[0]["id"])
 
 
 def _run(s: Story) -> dict[str, str]:
@@ -88,37 +86,33 @@ _IDENTITY = {
         lambda s: Ask(json={"name": s.name().replace(HUSH, "w")}), ("workspace.created", "role.granted"), by="owner"
     ),
     "GET sessions": _read(lambda _: Ask(), _SELF),
-    "POST sessions": Case(
-        lambda s: Ask(json={"code": _code(s)}), ("session.started",), actor="system", viewer=(201,), own=_SELF
-    ),
-    "DELETE sessions/current": Case(lambda _: Ask(), viewer=(200,), own=_SELF),
     "DELETE sessions/{session:str}": Case(
-        lambda s: Ask(path={"session": _session_of_admin(s)}), ("session.ended",), viewer=(404,)
+        lambda s: Ask(path={"session": _session(s)}), ("session.ended",), by="owner", viewer=(404,)
     ),
-    "POST page-codes": Case(lambda _: Ask(), viewer=(201,), own=_SELF),
-    "GET sign-in": _read(lambda _: Ask(), _SELF),
+    "POST page-codes": Case(lambda _: Ask(), by="owner"),
     "GET grants": _read(lambda _: Ask(), _OWN),
     "PUT grants": Case(
         lambda s: Ask(json={"to": s.new_user()[0], "kind": "experiment", "id": s.experiment, "permissions": ["read"]}),
         ("grant.set",),
+        own=_PEOPLE,
     ),
-    "DELETE grants": Case(lambda s: Ask(params=s.new_grant()), ("grant.removed",)),
+    "DELETE grants": Case(lambda s: Ask(params=s.new_grant()), ("grant.removed",), own=_PEOPLE),
     "GET groups": _read(lambda _: Ask(), _OWN),
     "PUT groups/{name:str}/members/{user:str}": Case(
-        lambda s: Ask(path={"name": s.new_group()[0], "user": s.new_user()[0]}), ("group.joined",)
+        lambda s: Ask(path={"name": s.new_group()[0], "user": s.new_user()[0]}), ("group.joined",), own=_PEOPLE
     ),
-    "DELETE groups/{name:str}/members/{user:str}": Case(lambda s: Ask(path=_member(s)), ("group.left",)),
+    "DELETE groups/{name:str}/members/{user:str}": Case(lambda s: Ask(path=_member(s)), ("group.left",), own=_PEOPLE),
     "PUT groups/{name:str}/roles/{role:str}": Case(
-        lambda s: Ask(path={"name": s.new_group()[0], "role": "contributor"}), ("role.granted",)
+        lambda s: Ask(path={"name": s.new_group()[0], "role": "contributor"}), ("role.granted",), own=_PEOPLE
     ),
     "DELETE groups/{name:str}/roles/{role:str}": Case(
-        lambda s: Ask(path={"name": s.new_group()[0], "role": "viewer"}), ("role.revoked",)
+        lambda s: Ask(path={"name": s.new_group()[0], "role": "viewer"}), ("role.revoked",), own=_PEOPLE
     ),
     "PUT users/{user:str}/roles/{role:str}": Case(
-        lambda s: Ask(path={"user": s.new_user()[0], "role": "contributor"}), ("role.granted",)
+        lambda s: Ask(path={"user": s.new_user()[0], "role": "contributor"}), ("role.granted",), own=_PEOPLE
     ),
     "DELETE users/{user:str}/roles/{role:str}": Case(
-        lambda s: Ask(path={"user": s.new_user()[0], "role": "viewer"}), ("role.revoked",)
+        lambda s: Ask(path={"user": s.new_user()[0], "role": "viewer"}), ("role.revoked",), own=_PEOPLE
     ),
 }
 _LEDGER = {
@@ -129,14 +123,14 @@ _LEDGER = {
 }
 _TRACKING = {
     "GET experiments": _read(lambda _: Ask(), _OWN),
-    "GET runs": _read(lambda s: Ask(params={"experiment_ids": s.experiment}), "what is not there is not found"),
+    "GET runs": _read(lambda s: Ask(params={"experiment": s.experiment}), "what is not there is not found"),
     "GET runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.run})),
     "GET runs/{run_id:str}/metric-buckets": _read(lambda s: Ask(path={"run_id": s.run}, params={"key": "auc"})),
     "GET runs/{run_id:str}/artifacts": _read(lambda s: Ask(path={"run_id": s.run})),
     "GET runs/{run_id:str}/artifacts/{path:path}": _read(
         lambda s: Ask(path={"run_id": s.run, "path": "model/MLmodel"})
     ),
-    "GET runs/{run_id:str}/versions": _read(lambda s: Ask(path={"run_id": s.run})),
+    "GET runs/{run_id:str}/versions": _read(lambda s: Ask(path={"run_id": s.run}), _NONE),
     "GET logged-models/{model_id:str}": _read(lambda s: Ask(path={"model_id": s.logged_model})),
     "GET logged-models/{model_id:str}/artifacts": _read(lambda s: Ask(path={"model_id": s.logged_model})),
     "GET logged-models/{model_id:str}/artifacts/{path:path}": _read(
@@ -155,16 +149,20 @@ _PIPELINES = {
     "GET blobs/{digest:str}": _read(lambda s: Ask(path={"digest": s.capture()["snapshot"]["digest"]})),
     "POST pipelines/runs": Case(lambda s: Ask(json=s.pipeline_start()), ("run.created", "pipeline.started"), own=_OWN),
     "POST pipelines/{pipeline:str}/launch": Case(
-        lambda s: Ask(path={"pipeline": s.pipeline}, json={"params": {}}), ("run.created", "pipeline.started")
+        lambda s: Ask(path={"pipeline": s.pipeline}, json={"params": {}}),
+        ("run.created", "pipeline.started", "token.minted"),
+        actor="service",
     ),
     "GET pipelines/runs": _read(lambda _: Ask(), _OWN),
     "GET pipelines/runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.pipeline_run})),
-    "POST pipelines/runs/{run_id:str}/steps": Case(lambda s: Ask(path=_run(s), json=_STEP), ("step.ended",)),
+    "POST pipelines/runs/{run_id:str}/steps": Case(
+        lambda s: Ask(path=_run(s), json=_STEP), ("step.ended",), by="owner"
+    ),
     "PUT pipelines/runs/{run_id:str}/capture": Case(
-        lambda s: Ask(path=_run(s), json=s.capture()), ("snapshot.stored",)
+        lambda s: Ask(path=_run(s), json=s.capture()), ("snapshot.stored",), by="owner"
     ),
     "POST pipelines/runs/{run_id:str}/end": Case(
-        lambda s: Ask(path=_run(s), json={"status": "finished"}), ("pipeline.ended", "run.ended")
+        lambda s: Ask(path=_run(s), json={"status": "finished"}), ("pipeline.ended", "run.ended"), by="owner"
     ),
     "POST pipelines/cache": _read(lambda _: Ask(json={"keys": [ABC]}), _OWN),
     "GET pipelines/savings": _read(lambda _: Ask(), _OWN),
@@ -179,12 +177,12 @@ _SERVING = {
         lambda s: Ask(path={"name": s.name()}, json={"model": f"{s.model}/1"}),
         ("endpoint.created", "revision.created", "rollout.started"),
     ),
-    "POST endpoints/{name:str}/rollback": Case(lambda s: Ask(path={"name": s.endpoint}), ("traffic.shifted",)),
+    "POST endpoints/{name:str}/rollback": Case(lambda s: Ask(path={"name": s.watched}), ("traffic.shifted",)),
     "POST endpoints/{name:str}/abort": Case(
         lambda s: Ask(path=_new_endpoint(s), json={"reason": "no"}), ("rollout.aborted",)
     ),
     "PUT rollouts/policy/{name:str}": Case(
-        lambda s: Ask(path=_new_endpoint(s), json={"shadow_rows": 5}), ("endpoint.updated",)
+        lambda s: Ask(path=_new_endpoint(s), json={"shadow_rows": 5}), ("policy.set",), own=_AHEAD
     ),
 }
 _MONITORING = {
@@ -195,7 +193,7 @@ _MONITORING = {
     "GET monitors": _read(lambda _: Ask(), _OWN),
     "GET monitors/{endpoint:str}": _read(lambda s: Ask(path={"endpoint": s.watched})),
     "PUT monitors/{endpoint:str}": Case(
-        lambda s: Ask(path={"endpoint": _new_endpoint(s)["name"]}, json=MONITOR), ("monitor.created",)
+        lambda s: Ask(path={"endpoint": _new_endpoint(s)["name"]}, json=MONITOR), ("monitor.created",), own=_AHEAD
     ),
     "DELETE monitors/{endpoint:str}": Case(lambda s: Ask(path=_monitored(s)), ("monitor.deleted",)),
     "PUT monitors/{endpoint:str}/reference": Case(
@@ -204,13 +202,13 @@ _MONITORING = {
     "POST monitors/{endpoint:str}/advance": Case(
         lambda s: Ask(path=_monitored(s), json={"until": "2013-01-01T00:00:00Z"})
     ),
-    "GET monitors/{endpoint:str}/traffic": _read(lambda s: Ask(path={"endpoint": s.watched})),
+    "GET monitors/{endpoint:str}/traffic": _read(lambda s: Ask(path={"endpoint": s.watched}), _NONE),
     "GET monitors/{endpoint:str}/windows": _read(lambda s: Ask(path={"endpoint": s.watched})),
     "GET monitors/{endpoint:str}/histograms": _read(
         lambda s: Ask(path={"endpoint": s.watched}, params={"start": s.window, "revision": "r1"})
     ),
     "GET monitors/{endpoint:str}/compare": _read(
-        lambda s: Ask(path={"endpoint": s.watched}, params={"a": "r1", "b": "r1"})
+        lambda s: Ask(path={"endpoint": s.watched}, params={"a": "r1", "b": "r2"}), _NONE
     ),
     "GET alerts": _read(lambda _: Ask(), _OWN),
     "GET alerts/{alert_id:str}": _read(lambda s: Ask(path={"alert_id": s.alert})),
@@ -224,10 +222,12 @@ _GOVERNANCE = {
     "GET policies": _read(lambda _: Ask(), _OWN),
     "GET policies/{model:str}": _read(lambda s: Ask(path={"model": s.gated})),
     "PUT policies/{model:str}": Case(
-        lambda s: Ask(path={"model": s.new_model()}, json={"alias": "champion", "approvals": 1}), ("policy.set",)
+        lambda s: Ask(path={"model": s.new_model()}, json={"alias": "champion", "approvals": 1}),
+        ("policy.set",),
+        own=_AHEAD,
     ),
     "GET promotions": _read(lambda _: Ask(), _OWN),
-    "POST promotions": Case(lambda s: Ask(json=_ask(s)), ("gate.evaluated", "approval.requested")),
+    "POST promotions": Case(lambda s: Ask(json=_ask(s)), ("promotion.evaluated", "approval.requested"), own=_AHEAD),
     "GET promotions/{identity:str}": _read(lambda s: Ask(path={"identity": s.promotion})),
     "POST promotions/{identity:str}/approve": Case(
         lambda s: Ask(path={"identity": s.new_promotion()}, json={}), ("approval.given",)
@@ -236,7 +236,9 @@ _GOVERNANCE = {
         lambda s: Ask(path={"identity": s.new_promotion()}, json={"reason": "no"}), ("approval.rejected",)
     ),
     "POST promotions/{identity:str}/commit": Case(
-        lambda s: Ask(path={"identity": s.new_promotion("approved")}), ("promotion.committed", "alias.moved")
+        lambda s: Ask(path={"identity": s.new_promotion("approved")}),
+        ("promotion.committed", "alias.moved"),
+        actor="service",
     ),
     "GET standing-approvals": _read(lambda _: Ask(), _OWN),
     "POST standing-approvals": Case(lambda s: Ask(json=_standing(s)), ("standing_approval.given",)),
@@ -251,7 +253,7 @@ _GOVERNANCE = {
     "GET prices": _read(lambda _: Ask(), _OWN),
     "PUT prices": Case(lambda s: Ask(json={"cpu_hour": 0.01 + s.number() / 1000}), ("price.set",), own=_OWN),
     "GET costs": _read(lambda _: Ask(), _OWN),
-    "GET costs/runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.run})),
+    "GET costs/runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.pipeline_run})),
 }
 
 

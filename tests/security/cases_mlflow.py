@@ -115,7 +115,7 @@ _RUNS = {
     "POST runs/log-inputs": Case(lambda s: Ask(json=_dataset(s)), ("inputs.logged",)),
     "POST runs/outputs": Case(
         lambda s: Ask(json={"run_id": s.new_run(), "models": [{"model_id": s.new_logged_model(), "step": 1}]}),
-        ("inputs.logged",),
+        ("run.updated",),
     ),
     "GET metrics/get-history": _read(lambda s: Ask(params={"run_id": s.run, "metric_key": "auc"})),
     "GET artifacts/list": _read(lambda s: Ask(params={"run_id": s.run})),

@@ -43,7 +43,7 @@ class Case:
         make: builds the request in the story, with whatever it needs made freshly by the owner.
         entries: types of the ledger entries that it writes when it succeeds, in any order.
         by: who may send it: `admin` of the workspace, or `owner` of the installation.
-        actor: who stands in those entries: the sender, or `system` where nobody has signed in yet.
+        actor: who stands in those entries: the sender, or `service` for an account of ours that does it for them.
         viewer: what somebody who may only look gets.
         own: why somebody of another workspace may send it too: it is about their own workspace, or themselves. Empty:
             it names objects of this workspace, which are not there for them.
@@ -63,12 +63,14 @@ class Route:
 
     Attributes:
         writes: as declared; empty: it only reads.
+        open: whether it is declared to answer whoever has not signed in.
         key: `METHOD /address`, the same for both roots of MLflow's protocol.
     """
 
     method: str
     path: str
     writes: str
+    open: bool = False
 
     @property
     def key(self) -> str:
@@ -109,10 +111,13 @@ def _routes(app: Litestar) -> list[Route]:
     found = []
     for route in app.routes:
         assert not isinstance(route, ASGIRoute), (
-            f"{route.path} mounts an application whose own routes this test can't see: mount routes, or enumerate it here"
+            f"{route.path} mounts an application whose routes can't be seen here: mount routes, or enumerate its own"
         )
         assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route: say here how it is tried"
         for handler in route.route_handlers:
             methods = handler.http_methods - {"OPTIONS", "HEAD"}
-            found += [Route(method, route.path, str(handler.opt.get("writes", ""))) for method in methods]
+            found += [
+                Route(method, route.path, str(handler.opt.get("writes", "")), bool(handler.opt.get("open")))
+                for method in methods
+            ]
     return found

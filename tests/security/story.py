@@ -1,7 +1,9 @@
 """One server that lets nobody in without a token, with something of every kind in its default workspace."""
 
+import asyncio
 import io
 import itertools
+import json
 import tarfile
 import time
 from collections.abc import Callable
@@ -14,9 +16,11 @@ import numpy as np
 from modelkeel.app import Keel, Settings
 from modelkeel.core.ids import uuid7
 from modelkeel.runtime.spool import Spool
-from modelkeel.serving import store as serving_store
+from modelkeel.serving import store
+from modelkeel.storage.transaction import Tx
 from tests.conftest import Server, start_server
-from tests.integration.monitoring_kit import DAY, START, make_rows, reference_of, stream, write_rows
+from tests.integration.monitoring_kit import DAY, START, make_rows, owner, reference_of, stream, write_rows
+from tests.integration.promotion_kit import version
 
 V2 = "/api/2.0/mlflow"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
@@ -54,12 +58,14 @@ class Story:
         self.owner.post("/api/v1/users", json={"name": "otto", "roles": ["admin"]}, headers=there).raise_for_status()
         minted = self.owner.post("/api/v1/tokens", json={"user": "otto"}, headers=there).raise_for_status().json()
         self.outsider = server.client(minted["secret"])
+        self.workspace = self.owner.get("/api/v1/me").json()["workspace"]["id"]
         self.owner_id = self.me(self.owner)
         self.admin_id = self.me(self.admin)
         self.viewer_id = self.me(self.viewer)
         self.outsider_id = self.me(self.outsider)
         self.experiment = self.new_experiment()
         self.run = self.new_run()
+        self.post("runs/update", run_id=self.run, status="FINISHED")
         self.put_artifact(self.run, "model/MLmodel")
         self.logged_model = self.new_logged_model()
         self.model, self.version = self.new_version()
@@ -98,8 +104,12 @@ class Story:
         return int(self.api("GET", "ledger/entries", params={"limit": 1})["size"])
 
     def entries(self, since: int) -> list[dict[str, Any]]:
-        """Entries of the default workspace from an index on; the newest thousand at most."""
-        found = self.api("GET", "ledger/entries", params={"limit": 1000})["entries"]
+        """Entries of all workspaces from an index on; the newest thousand of each at most."""
+        found: list[dict[str, Any]] = []
+        limit = min(1000, self.size() - since + 100)  # the server writes entries of its own meanwhile
+        for workspace in self.api("GET", "workspaces"):
+            at = {"X-MLflow-Workspace": workspace["name"]}
+            found += self.api("GET", "ledger/entries", params={"limit": limit}, headers=at)["entries"]
         return [entry for entry in found if entry["index"] >= since]
 
     def post(self, path: str, **body: Any) -> Any:
@@ -199,7 +209,7 @@ class Story:
     def capture(self) -> dict[str, Any]:
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
-            archive.addfile(tarfile.TarInfo("train.py"))
+            archive.addfile(tarfile.TarInfo(f"train{self.number()}.py"))
         blob = self.api("PUT", "blobs", content=packed.getvalue())
         environment = {"digest": ABC, "python": "3.11.7", "platform": "linux-x86_64", "packages": 0}
         snapshot = {"digest": blob["digest"], "files": 1, "size": blob["size"]}
@@ -267,12 +277,31 @@ def until(check: Callable[[], Any], seconds: float = 30) -> Any:
     return found
 
 
+async def _watched(keel: Keel) -> None:
+    """The endpoint `flights`, at which one revision has followed another."""
+    by = await owner(keel)
+    name = f"{HUSH}-flights"
+    for _ in range(2):
+        await version(keel, by, model=name)
+    model = (await keel.registry.model(by, name)).id
+    keel.database.write_now(lambda tx: _serve(tx, by.workspace, name, model))
+
+
+def _serve(tx: Tx, workspace: str, name: str, model: str) -> None:
+    endpoint = {"id": "e1", "workspace": workspace, "name": "flights", "simulated": True, "log": "background"}
+    store.add_endpoint(tx, endpoint)
+    common = {"workspace": workspace, "endpoint": "e1", "model": name, "model_id": model, "run_id": "", "digest": ABC}
+    made = {"state": "ready", "kind": "onnx", "note": "", "prepared": "", "created_by": "system"}
+    for number, revision in ((1, "r1"), (2, "r2")):
+        store.add_revision(tx, {"id": revision, "version": number, **common, **made})
+        routes = json.dumps([{"revision": revision, "weight": 100}])
+        store.add_traffic(tx, {"endpoint": "e1", "routes": routes, "shadow": None, "entry": 0})
+
+
 def start_story(home: Path) -> Story:
     """A server with all of it; `story.server.stop()` ends it."""
     keel = Keel.open(Settings(home))
-    workspace = keel.identity.default_workspace()
-    endpoint = {"id": "e1", "workspace": workspace, "name": "flights", "simulated": True, "log": "background"}
-    keel.database.write_now(lambda tx: serving_store.add_endpoint(tx, endpoint))
+    asyncio.run(_watched(keel))
     keel.close()
     server = start_server(home, "--no-anonymous")
     try:

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from modelkeel.core.access import Principal
@@ -102,6 +104,19 @@ def current_principal(request: Request[Any, Any, Any]) -> Principal:
     if isinstance(found, KeelError):
         raise found
     return found
+
+
+def signed_in(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of every route: only one that declares `opt={"open": True}` answers whoever has not signed in.
+
+    It runs before anything of the request is read, so a stranger's body or parameters are never parsed.
+
+    Raises:
+        Unauthenticated: the request carried no valid token, and one is needed.
+    """
+    found: Principal | KeelError = connection.scope["state"]["keel_principal"]
+    if isinstance(found, KeelError) and not handler.opt.get("open"):
+        raise found
 
 
 def client_address(scope: Any) -> str:

@@ -56,7 +56,7 @@ def router(identity: Identity, oidc: Oidc, provided: Provided, *, secure: bool) 
         gone = Cookie(key=FLOW_COOKIE, value="", max_age=0, path=PATH)
         return Redirect(after, cookies=[*cookies(opened, secure=secure), gone])
 
-    return Router(PATH, route_handlers=[start, callback], tags=["signing in"])
+    return Router(PATH, route_handlers=[start, callback], tags=["signing in"], opt={"open": True})
 
 
 def _refused(error: KeelError) -> Redirect:

@@ -37,17 +37,17 @@ def router(identity: Identity, *, oidc: str | None, anonymous: bool, secure: boo
         secure: whether browsers reach the server by https only, so that cookies may say so.
     """
 
-    @get("/sign-in", summary="How can one sign in?")
+    @get("/sign-in", summary="How can one sign in?", opt={"open": True})
     async def ways() -> SignInWays:
         return await identity.ways(oidc, anonymous=anonymous)
 
-    @post("/setup", summary="Make the owner's account", opt={"writes": "record"})
+    @post("/setup", summary="Make the owner's account", opt={"open": True, "writes": "record"})
     async def set_up(data: Setup) -> None:
         owner = identity.sessions.holder(data.code, use=False)
         await identity.accounts.set_up(owner, data.name, data.password)
         identity.sessions.holder(data.code, use=True)
 
-    @post("/sessions", summary="Sign in", opt={"writes": "record"})
+    @post("/sessions", summary="Sign in", opt={"open": True, "writes": "record"})
     async def sign_in(request: Request[Any, Any, Any], data: SignIn) -> Response[Opened]:
         if bool(data.code) == bool(data.name):
             raise InvalidInput("One signs in with a name and a password, or with a code.")
@@ -63,7 +63,7 @@ def router(identity: Identity, *, oidc: str | None, anonymous: bool, secure: boo
     async def sessions(principal: Principal) -> list[Session]:
         return await identity.sessions.list(principal)
 
-    @delete("/sessions/current", summary="Sign out", opt={"writes": "record"}, status_code=200)
+    @delete("/sessions/current", summary="Sign out", opt={"open": True, "writes": "record"}, status_code=200)
     async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
         found = request.scope["state"]["keel_principal"]
         if isinstance(found, Principal) and found.session:

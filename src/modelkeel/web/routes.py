@@ -62,7 +62,7 @@ def router(folder: Path = STATIC) -> Router:
     async def notices() -> Response[bytes]:
         return await asyncio.to_thread(_file, folder, "THIRD-PARTY-NOTICES.txt", "no-cache")
 
-    return Router("/", route_handlers=[page, asset, icon, notices], response_headers=_SAFE)
+    return Router("/", route_handlers=[page, asset, icon, notices], response_headers=_SAFE, opt={"open": True})
 
 
 def _paths() -> list[str]:

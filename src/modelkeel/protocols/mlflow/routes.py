@@ -7,7 +7,6 @@ from litestar import Request, Response, Router, get, route
 from litestar.exceptions import NotFoundException
 
 from modelkeel.core.access import Principal
-from modelkeel.http.auth import current_principal
 from modelkeel.protocols.mlflow.artifacts import artifact_routes
 from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
 from modelkeel.protocols.mlflow.errors import HANDLERS
@@ -41,13 +40,12 @@ def router(tracking: Tracking, registry: Registry) -> Router:
     async def server_info(_principal: Principal, _asked: Nothing) -> ServerInfo:
         return ServerInfo()
 
-    @get("/version", include_in_schema=False)
+    @get("/version", include_in_schema=False, opt={"open": True})
     async def version() -> Response[str]:
         return Response(MLFLOW_VERSION, media_type="text/plain")
 
     @route(_UNSERVED, http_method=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False, opt=_NOTHING)
     async def unserved(request: Request[Any, Any, Any]) -> None:
-        current_principal(request)  # whoever may not come in learns nothing of what is served
         raise NotFoundException(
             f"This server does not serve {request.method} {request.url.path}. See docs/reference/differences.md."
         )
