@@ -2,7 +2,7 @@
 
 import logging
 
-from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.access import Authorizer, Kind, Object, Permission, Principal
 from modelkeel.core.errors import Conflict
 from modelkeel.costs.service import Costs
 from modelkeel.governance.carry_out import CarryOut
@@ -105,6 +105,8 @@ class Governance:
         """Carries an approved promotion out: by a rollout where an endpoint serves the model, else at once."""
         self._authorizer.require(principal, Permission.PROMOTE, what="promotions")
         found = await self.promotions.get(principal, identity)
+        on = Object(Kind.MODEL, found.model_id)
+        self._authorizer.require(principal, Permission.PROMOTE, what="promotions", on=on)
         if found.status == "approved":
             found = await self._carry_out.carry_out(principal.workspace, identity)
         if found.status in {"approved", "committed"}:
