@@ -298,12 +298,12 @@ def _serve(tx: Tx, workspace: str, name: str, model: str) -> None:
         store.add_traffic(tx, {"endpoint": "e1", "routes": routes, "shadow": None, "entry": 0})
 
 
-def start_story(home: Path) -> Story:
-    """A server with all of it; `story.server.stop()` ends it."""
+def start_story(home: Path, *, anonymous: bool = False) -> Story:
+    """A server with all of it; `story.server.stop()` ends it. With `anonymous` it lets tokenless callers track."""
     keel = Keel.open(Settings(home))
     asyncio.run(_watched(keel))
     keel.close()
-    server = start_server(home, "--no-anonymous")
+    server = start_server(home, *([] if anonymous else ["--no-anonymous"]))
     try:
         return Story(server)
     except BaseException:
