@@ -3,10 +3,13 @@
 import asyncio
 import logging
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import sqlalchemy as sa
@@ -22,7 +25,7 @@ from modelkeel.pipelines.service import Pipelines
 from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home
 from modelkeel.storage.transaction import Tx
-from modelkeel.wire.pipelines import Job, StartRun
+from modelkeel.wire.pipelines import Confined, Job, StartRun
 
 ACCOUNT = "pipelines"
 TOKEN_SECONDS = 24 * 3600
@@ -44,6 +47,8 @@ class Launches:
         tracking: ends the MLflow runs of lost workers.
         home: holds jobs, logs, environments and scratch folders.
         url: where workers find the server.
+        read: further files and folders that workers may read.
+        demanded: whether nothing is started where this machine can't confine it.
     """
 
     def __init__(
@@ -55,6 +60,9 @@ class Launches:
         tracking: TrackedRuns,
         home: Home,
         url: str,
+        *,
+        read: Sequence[Path] = (),
+        demanded: bool = False,
     ) -> None:
         self._db = database
         self._pipelines = pipelines
@@ -63,6 +71,7 @@ class Launches:
         self._tracking = tracking
         self._home = home
         self._url = url
+        self._confined = Confined(urlsplit(url).netloc, [str(path) for path in read], demanded)
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._starting: set[str] = set()
 
@@ -128,7 +137,10 @@ class Launches:
                     await self._look(row)
                 except KeelError:
                     _log.exception("run %s could not be looked after", row.run_id)
-            self._children = {run: child for run, child in self._children.items() if child.poll() is None}
+            for run in [run for run, child in self._children.items() if child.poll() is not None]:
+                del self._children[run]
+                # The worker could empty its folder, but not remove it.
+                await asyncio.to_thread(shutil.rmtree, self._home.folder("scratch") / run, ignore_errors=True)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, row: sa.Row[Any]) -> None:
@@ -166,6 +178,7 @@ class Launches:
             environments=str(self._home.folder("environments")),
             scratch=str(self._home.folder("scratch") / row.run_id),
             run_id=row.run_id,
+            confined=self._confined,
         )
         file = self._job(row.run_id)
         file.write_bytes(msgspec.json.encode(job))

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from modelkeel.core.errors import InvalidInput, KeelError, Refused, Unavailable
+from modelkeel.core.sandbox import Sandbox, memory_limit
 from modelkeel.runtime.columns import Columns
 from modelkeel.runtime.framing import pack, read_frame
 from modelkeel.wire.serving import Revision
@@ -66,14 +67,11 @@ class NativeModel:
         """
         ours, theirs = socket.socketpair()
         self._scratch = tempfile.mkdtemp(prefix="modelkeel-model-")
+        limits = {"memory": memory_limit()}
+        sandbox = Sandbox(read=[str(self._folder)], write=[self._scratch], limits=limits)
         try:
             self._process = await asyncio.create_subprocess_exec(
-                self._revision.python,
-                "-I",
-                "-B",
-                str(_WORKER),
-                "--fd",
-                str(theirs.fileno()),
+                *sandbox.script(self._revision.python, _WORKER, "--fd", str(theirs.fileno())),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=self._scratch,

@@ -1,14 +1,12 @@
 """The process of a native model: loads an MLflow model folder in the model's own environment and predicts.
 
-Run by file path (`python -I native_worker.py --fd N`) with nothing of ours installed: it needs only mlflow, the
-model's packages and msgspec. Protocol on the inherited socket: length (u32, little endian), then MessagePack. The
+Run by file path, in a sandbox, with nothing of ours installed: it needs only mlflow, the model's packages and
+msgspec. Protocol on the inherited socket: length (u32, little endian), then MessagePack. The
 first message is `{"model": folder, "schema": …}`; then each `{"columns": [[…], …], "rows": n}` is answered by
 `{"outputs": [[…], …]}` or `{"error": text, "caller": whether the rows are to blame}`.
 """
 
 import argparse
-import os
-import resource
 import socket
 import struct
 from typing import Any
@@ -31,15 +29,6 @@ _PANDAS = {
     "FP64": "float64",
     "BYTES": "object",
 }
-
-
-def confine() -> None:
-    """Takes rights away from this process, before any of the model's code runs: the one place for isolation."""
-    for what, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 1024), (resource.RLIMIT_FSIZE, 1 << 30)):
-        _, hard = resource.getrlimit(what)
-        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (limit, limit))
-    os.umask(0o077)
 
 
 class Native:
@@ -162,7 +151,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     arguments = parser.parse_args()
-    confine()
     serve(socket.socket(fileno=arguments.fd))
 
 

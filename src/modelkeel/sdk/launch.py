@@ -21,7 +21,7 @@ from modelkeel.sdk.running.lazy import unwrap
 from modelkeel.sdk.running.recorder import Recorder, patiently
 from modelkeel.sdk.running.run import Listener, RunContext, current, running
 from modelkeel.sdk.running.tracked import TrackedRun
-from modelkeel.wire.pipelines import EndRun, Snapshot, Started, StartRun, Value
+from modelkeel.wire.pipelines import EndRun, Environment, Snapshot, Started, StartRun, Value
 
 RUNS = "/api/v1/pipelines/runs"
 
@@ -59,6 +59,7 @@ class Rerun:
         root: the folder of the unpacked snapshot.
         data: declared data of the run that is rerun.
         snapshot: from which the folder was unpacked.
+        environment: what was captured of the run whose environment this is; None: it is captured anew.
     """
 
     root: Path
@@ -66,6 +67,7 @@ class Rerun:
     reproduces: str | None = None
     data: Mapping[str, Value] | None = None
     snapshot: Snapshot | None = None
+    environment: Environment | None = None
 
 
 def run(
@@ -132,7 +134,12 @@ def run(
         listeners=[listener] if listener else [],
         restored=(rerun and rerun.data) or {},
     )
-    capturing = Capturing(root, notebook=source is None, source=rerun.snapshot if rerun else None)
+    capturing = Capturing(
+        root,
+        notebook=source is None,
+        source=rerun.snapshot if rerun else None,
+        known=rerun.environment if rerun else None,
+    )
     try:
         output = _go(context, pipeline, given, capturing)
     finally:

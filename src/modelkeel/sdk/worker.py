@@ -29,18 +29,22 @@ def main() -> None:
         if prepared:
             _run(api, job)
             return
+        from modelkeel.sdk.reproducing.confined import confined
         from modelkeel.sdk.reproducing.prepare import command, prepare
         from modelkeel.sdk.reproducing.rebuild import worker_environment
 
         source, python, root = prepare(api, job)
         variables = worker_environment(source, api, strict=True)
+        arguments = command(python, file)
+        if job.confined is not None:
+            arguments, variables = confined(arguments, variables, job, job.confined, file)
     except KeelError as error:
         sys.stderr.write(f"{error}\n")
         if job.run_id is not None and not prepared:
             api.post(f"{RUNS}/{job.run_id}/end", EndRun("failed", str(error)))
         sys.exit(1)
     os.chdir(root)
-    os.execve(python, command(python, file), variables)  # noqa: S606 - an interpreter of ours, no shell
+    os.execve(arguments[0], arguments, variables)  # noqa: S606 - an interpreter of ours, no shell
 
 
 def _run(api: Api, job: Job) -> None:
@@ -70,6 +74,7 @@ def _run(api: Api, job: Job) -> None:
             reproduces=job.source if job.reproduces else None,
             data=restored if job.reproduces else {},
             snapshot=source.snapshot,
+            environment=source.environment if job.confined is not None else None,
         ),
     )
     if job.run_id is not None:

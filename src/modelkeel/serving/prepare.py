@@ -12,6 +12,7 @@ import msgspec
 from modelkeel.core.errors import KeelError
 from modelkeel.core.hashing import sha256, sha256_file
 from modelkeel.core.paths import resolve
+from modelkeel.core.sandbox import Sandbox, for_installing, memory_limit
 from modelkeel.registry.models import ModelVersion
 from modelkeel.serving.table import Prepared
 from modelkeel.storage.blobs import BlobStore
@@ -20,6 +21,8 @@ from modelkeel.wire.serving import ModelKind, ModelSchema
 
 COMPILER = Path(__file__).with_name("compile_model.py")
 COMPILE_SECONDS = 300
+_NETWORK = frozenset({"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_DIR"})
+_NOT_PREPARED = "The model could not be prepared"
 IGNORED = frozenset({"mlflow", "mlflow-skinny"})  # the tracking client never changes what a model predicts
 
 
@@ -36,9 +39,11 @@ class Preparer:
         blobs: where the files come from; each chunk is verified on the way.
         serving: the folder that the runtimes read.
         environments: the folder of model environments.
+        demanded: whether a model is refused where this machine can't confine its code.
     """
 
-    def __init__(self, blobs: BlobStore, serving: Path, environments: Path) -> None:
+    def __init__(self, blobs: BlobStore, serving: Path, environments: Path, *, demanded: bool = False) -> None:
+        self._demanded = demanded
         self._blobs = blobs
         self._serving = serving
         self._environments = environments
@@ -71,8 +76,16 @@ class Preparer:
 
     async def _compile(self, digest: str, folder: Path) -> Prepared:
         python = await self._python(folder / "model")
-        command = [python, "-I", str(COMPILER), str(folder / "model"), str(folder)]
-        await _run(command, folder, "The model could not be prepared")
+        made = folder / "made"
+        made.mkdir(mode=0o700)
+        sandbox = Sandbox(
+            read=[str(folder / "model")],
+            write=[str(made)],
+            demanded=self._demanded,
+            limits={"memory": memory_limit()},
+        )
+        await _run(sandbox.script(python, COMPILER, str(folder / "model"), str(made)), made, _NOT_PREPARED)
+        _take(made, folder)
         result = msgspec.json.decode((folder / "result.json").read_bytes(), type=_Result)
         base = f"models/{digest}"
         onnx = result.kind == "onnx"
@@ -99,8 +112,11 @@ class Preparer:
         if not (folder / ".complete").exists():
             uv = str(Path(sys.executable).with_name("uv"))
             await _run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)], model, "No environment")
-            install = [uv, "pip", "install", "-q", "--python", str(python), *needs]
-            await _run(install, model, "The model's environment could not be built")
+            cache = self._environments / ".cache"
+            cache.mkdir(exist_ok=True, mode=0o700)
+            install = [uv, "pip", "install", "-q", "--cache-dir", str(cache), "--python", str(python), *needs]
+            confined = for_installing(folder, cache, demanded=self._demanded).program(*install)
+            await _run(confined, model, "The model's environment could not be built", **_uv_variables(cache))
             (folder / ".complete").touch()
         return str(python)
 
@@ -110,6 +126,23 @@ def _inside(folder: Path, name: str) -> Path:
     path = resolve(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
+
+
+def _take(made: Path, folder: Path) -> None:
+    """Moves what the compiler made out of the one folder that the model could write to; a link in it leads nowhere."""
+    for name in ("result.json", "sample.json", "model.onnx"):
+        path = made / name
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise KeelError(f"{_NOT_PREPARED}: it left something that is no file at {name}.")
+        if path.exists():
+            path.rename(folder / name)
+    shutil.rmtree(made)
+
+
+def _uv_variables(cache: Path) -> dict[str, str]:
+    """What tells uv where packages come from. A model's own code never sees it: there may be a password in it."""
+    found = {name: value for name, value in os.environ.items() if name.startswith("UV_") or name in _NETWORK}
+    return {**found, "TMPDIR": str(cache)}
 
 
 def _installed(line: str) -> bool:
@@ -123,11 +156,11 @@ def _installed(line: str) -> bool:
         return False
 
 
-async def _run(command: list[str], folder: Path, failure: str) -> None:
+async def _run(command: list[str], folder: Path, failure: str, **variables: str) -> None:
     """Runs a child in a clean environment, with a time limit."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "UV_CACHE_DIR", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
-    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", **variables}
     child = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,

@@ -418,6 +418,20 @@ class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
     not_compared: list[str] = []
 
 
+class Confined(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a server confines user code that it starts.
+
+    Attributes:
+        control: the server's own address, `host:port`: the one that the code may reach.
+        read: further files and folders that the operator lets such code read.
+        demanded: whether nothing runs where the machine can't confine it.
+    """
+
+    control: str
+    read: list[str] = []
+    demanded: bool = False
+
+
 class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a process that runs a pipeline again is told. It holds no secret.
 
@@ -432,6 +446,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reproduces: whether this is a rerun of `source`.
         rebuild: whether the environment is rebuilt even where this one has the same packages.
         result: file for the rerun's id.
+        confined: the sandbox of the user's code, for a process that the server started; None: none.
     """
 
     source: str
@@ -444,6 +459,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reproduces: bool = False
     rebuild: bool = False
     result: str = ""
+    confined: Confined | None = None
 
 
 class RecordedReproduction(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,10 @@ def prepare(api: Api, job: Job) -> tuple[PipelineRun, str, Path]:
     if source.environment is None:
         raise KeelError("The run's environment was not captured.")
     python = None if job.rebuild else same_python(source.environment)
-    return source, python or rebuild_environment(api, source.environment, Path(job.environments)), root
+    if python is None:
+        folder = Path(job.environments)
+        python = rebuild_environment(api, source.environment, folder, confined=job.confined is not None)
+    return source, python, root
 
 
 def command(python: str, file: Path) -> list[str]:

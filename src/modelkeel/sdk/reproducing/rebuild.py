@@ -13,6 +13,7 @@ from pathlib import Path
 from modelkeel.core.errors import InvalidInput, Unavailable
 from modelkeel.core.hashing import digest_of
 from modelkeel.core.paths import resolve
+from modelkeel.core.sandbox import Sandbox, for_installing
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture.environment import environment_digest, python_version
 from modelkeel.sdk.capture.machine import NUMERICS
@@ -31,13 +32,14 @@ def same_python(environment: Environment) -> str | None:
     return sys.executable if environment.digest == environment_digest() else None
 
 
-def rebuild_environment(api: Api, environment: Environment, folder: Path) -> str:
+def rebuild_environment(api: Api, environment: Environment, folder: Path, *, confined: bool = False) -> str:
     """The interpreter of a virtual environment with exactly the run's packages, built if it is not there yet.
 
     Args:
         api: the server that holds lock and wheels.
         environment: what was captured.
         folder: where environments are kept, each under its content's name.
+        confined: whether packages that build themselves do so in a sandbox.
 
     Raises:
         InvalidInput: the run has no lock, or its Python version is not on this machine.
@@ -54,7 +56,7 @@ def rebuild_environment(api: Api, environment: Environment, folder: Path) -> str
             shutil.rmtree(place, ignore_errors=True)
             _uv("venv", "-q", "--no-python-downloads", "--python", _interpreter(environment.python), str(place))
             with tempfile.TemporaryDirectory() as scratch:
-                _install(api, environment, python, Path(scratch))
+                _install(api, environment, python, Path(scratch), confined=confined)
             (place / ".complete").touch()
     return str(python)
 
@@ -108,20 +110,26 @@ def worker_environment(run: PipelineRun, api: Api, *, strict: bool) -> dict[str,
     return kept
 
 
-def _install(api: Api, environment: Environment, python: Path, scratch: Path) -> None:
+def _install(api: Api, environment: Environment, python: Path, scratch: Path, *, confined: bool) -> None:
     def fetch(digest: str) -> bytes:
         return patiently(lambda: api.get_bytes(f"/api/v1/blobs/{digest}"))
 
     lock = scratch / "requirements.txt"
     lock.write_bytes(fetched(fetch, str(environment.lock)))
-    _uv("pip", "install", "-q", "--python", str(python), "--no-deps", "--require-hashes", "-r", str(lock))
+    install = ["pip", "install", "-q", "--python", str(python), "--no-deps"]
+    cache = python.parents[2] / ".cache"
+    if confined:
+        cache.mkdir(exist_ok=True, mode=0o700)
+        install += ["--cache-dir", str(cache)]
+    box = for_installing(python.parents[1], cache, scratch) if confined else None
+    _uv(*install, "--require-hashes", "-r", str(lock), box=box)
     files = []
     for wheel in environment.wheels:
         path = scratch / wheel.filename
         path.write_bytes(fetched(fetch, wheel.digest))
         files.append(str(path))
     if files:
-        _uv("pip", "install", "-q", "--python", str(python), "--no-deps", *files)
+        _uv(*install, *files, box=box)
 
 
 def _interpreter(version: str) -> str:
@@ -145,9 +153,14 @@ def _interpreter(version: str) -> str:
     return found.stdout.strip()
 
 
-def _uv(*arguments: str) -> None:
+def _uv(*arguments: str, box: Sandbox | None = None) -> None:
     clean = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    done = subprocess.run(uv_command(*arguments), capture_output=True, text=True, check=False, env=clean)
+    command = uv_command(*arguments)
+    if box is not None:
+        clean = {name: value for name, value in clean.items() if not name.startswith("MODELKEEL_")}
+        clean["TMPDIR"] = box.write[-1]
+        command = box.program(*command)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean)
     if done.returncode != 0:
         raise Unavailable(f"The run's environment could not be built: {done.stderr.strip()[-600:]}")
 

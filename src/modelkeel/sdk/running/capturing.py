@@ -1,12 +1,11 @@
 """Captures what stands behind a run while its steps run, and hands it in at the end."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from modelkeel.core.errors import Unavailable
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture import environment, machine, snapshot
-from modelkeel.sdk.capture.environment import Locked
 from modelkeel.sdk.running.recorder import patiently, store_content
 from modelkeel.sdk.values import Content
 from modelkeel.wire.pipelines import Capture, DataInput, Environment, Snapshot
@@ -19,14 +18,18 @@ class Capturing:
         root: the project's folder.
         notebook: whether the pipeline has no file, so that there is nothing to take a snapshot of.
         source: the snapshot from which the folder was unpacked; it stands for this run too.
+        known: an environment captured before; where this is the same one, it stands for this run too.
     """
 
-    def __init__(self, root: Path, *, notebook: bool, source: Snapshot | None = None) -> None:
+    def __init__(
+        self, root: Path, *, notebook: bool, source: Snapshot | None = None, known: Environment | None = None
+    ) -> None:
         self._source = source
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="keel-capture")
         taken = notebook or source is not None
         self._snapshot = None if taken else self._pool.submit(snapshot.capture, root)
-        self._environment: Future[Locked] = self._pool.submit(environment.lock, root)
+        self._known = known if known and known.digest == environment.environment_digest() else None
+        self._environment = None if self._known else self._pool.submit(environment.lock, root)
 
     def hand_in(self, api: Api, run_id: str, data: list[DataInput]) -> None:
         """Stores what the server lacks, and says what stood behind the run.
@@ -54,6 +57,9 @@ class Capturing:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _locked(self, content: dict[str, Content]) -> Environment:
+        if self._known is not None:
+            return self._known
+        assert self._environment is not None  # noqa: S101 - one of the two is there
         try:
             locked = self._environment.result()
         except Unavailable as error:
