@@ -104,6 +104,7 @@ def _lay(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
 def _unsafe(path: str) -> bool:
     return (
         "\\" in path
+        or "\ufffd" in path  # stands for bytes that were no UTF-8: an overlong dot, or a name that others share
         or any(ord(c) < 32 or ord(c) == 127 for c in path)
         or any(part in {"", ".", ".."} for part in path.split("/"))
         or _DRIVE.match(path) is not None
