@@ -10,6 +10,7 @@ import uvicorn
 from rich.console import Console
 
 from modelkeel.app import Keel, Settings, create_app
+from modelkeel.http.requests import PlainRequests
 from modelkeel.storage.home import write_private
 from modelkeel.version import __version__
 
@@ -58,5 +59,13 @@ def serve(settings: Settings, code: str) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((settings.host, settings.port))
     keel = Keel.open(replace(settings, port=listener.getsockname()[1]))
-    config = uvicorn.Config(create_app(keel), log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        create_app(keel),
+        http=PlainRequests,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
     _Server(config, keel, code).run(sockets=[listener])

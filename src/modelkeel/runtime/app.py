@@ -231,13 +231,13 @@ def _headers(headers: list[tuple[bytes, bytes]]) -> Asked:
     for name, value in headers:
         match name:
             case b"host":
-                asked.host = value
+                asked.host = value if asked.host is None else b"?"  # two names: whoever reads the other is deceived
             case b"content-length":
                 asked.length = int(value) if value.isdigit() else 0
             case b"authorization":
                 asked.authorization = value
             case b"origin":
-                asked.origin = value
+                asked.origin = value if asked.origin is None else b"?"
             case b"inference-header-content-length":
                 asked.binary = True
             case b"content-encoding":
