@@ -19,6 +19,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from modelkeel.adapters import Places, References, RuntimeJudge, RuntimePlane
 from modelkeel.core.errors import InvalidInput
+from modelkeel.core.sandbox import isolation
 from modelkeel.costs import routes as costs_routes
 from modelkeel.costs.meter import Meter
 from modelkeel.costs.service import Costs
@@ -84,6 +85,7 @@ class Settings:
         anonymous: whether a tokenless loopback caller may track.
         hosts: names under which the server may be addressed.
         oidc: the provider by which people sign in; none: local accounts only.
+        read: further files and folders that pipelines started by the server may read.
         public_url: where browsers reach the server, if not at `url`: behind a proxy that speaks https, for example.
     """
 
@@ -98,11 +100,17 @@ class Settings:
     hosts: frozenset[str] = LOCAL
     oidc: OidcSettings | None = None
     public_url: str | None = None
+    read: tuple[Path, ...] = ()
 
     @property
     def url(self) -> str:
         """Where the control plane answers."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def team(self) -> bool:
+        """Whether others depend on this server: then nothing runs that this machine can't confine."""
+        return self.database is not None or not self.on_loopback
 
     @property
     def secure(self) -> bool:
@@ -178,7 +186,17 @@ class Keel:
         content = Content(database, blobs, authorizer)
         made = MadeRuns(tracking)
         pipelines = Pipelines(database, ledger, blobs, authorizer, identity, made)
-        launches = Launches(database, pipelines, authorizer, identity, made, home, settings.url)
+        launches = Launches(
+            database,
+            pipelines,
+            authorizer,
+            identity,
+            made,
+            home,
+            settings.url,
+            read=settings.read,
+            demanded=settings.team,
+        )
         plane = RuntimePlane(home.path, settings.host, settings.predict_port, settings.predict_workers)
         serving = Serving(
             database, ledger, registry, authorizer, deployment_guard, lambda: plane.url, identity.workspace_names
@@ -189,7 +207,7 @@ class Keel:
             serving,
             registry,
             identity,
-            Preparer(blobs, home.folder("serving"), home.folder("environments")),
+            Preparer(blobs, home.folder("serving"), home.folder("environments"), demanded=settings.team),
             plane,
             RuntimeJudge(plane),
             deployment_guard,
@@ -355,6 +373,10 @@ def _provider(keel: Keel) -> list[Router]:
 
 @contextlib.asynccontextmanager
 async def _background(keel: Keel) -> AsyncIterator[None]:
+    found = await asyncio.to_thread(isolation)
+    if not found.holds:
+        less = "are refused" if keel.settings.team else "run with less confinement than elsewhere"
+        log.warning("No Landlock or no seccomp here: models and pipelines that the server starts %s.", less)
     tasks = [asyncio.create_task(_forever(worker)) for worker in keel.workers()]
     try:
         yield

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import mlflow
 import mlflow.pyfunc
+import pandas as pd
 import pytest
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.skipif(not isolation().holds, reason="this kernel has n
 
 ATTEMPTS = '''
 import ctypes, json, os, pickle, socket, subprocess, sys, urllib.request
+
+ARMED = "PYTEST_CURRENT_TEST" not in os.environ  # logging and the first run happen on the test's own side
 
 def read(path):
     with open(path, "rb") as file:
@@ -126,19 +129,22 @@ import mlflow
 class Hostile(mlflow.pyfunc.PythonModel):
     def load_context(self, context):
         self.facts = dict(context.model_config)
-        self.while_loading = tried(self.facts) if self.facts["armed"] else {}
+        self.while_loading = tried(self.facts) if ARMED else {}
 
     def predict(self, context, model_input, params=None):
+        # A number for each question, since endpoints answer numbers: 1 for what was done, 0 for what was refused.
+        now = tried(self.facts) if ARMED else {}
         answers = []
         for what in model_input["what"]:
-            if what == "nothing" or not self.facts["armed"]:
-                answers.append("calm")
-            elif what == "variables":
-                answers.append(json.dumps(dict(os.environ)))
-            elif what == "loading":
-                answers.append(json.dumps(self.while_loading))
+            name, _, when = what.partition("|")
+            found = self.while_loading if when == "loading" else now
+            if not ARMED or name == "nothing":
+                answers.append(-1.0)
+            elif name == "variables":
+                told = json.dumps(dict(os.environ))
+                answers.append(float("do not pass on" in told or "MODELKEEL" in told or "TOKEN" in told))
             else:
-                answers.append(json.dumps(tried(self.facts)))
+                answers.append(float(not found[name].startswith("refused")))
         return answers
 
 mlflow.models.set_model(Hostile())
@@ -153,7 +159,7 @@ import mlflow
 @keel.step
 def attack(facts: str) -> str:
     told = json.loads(facts)
-    found = tried(told) if told["armed"] else {}
+    found = tried(told) if ARMED else {}
     found["variables"] = json.dumps(sorted(os.environ))
     return json.dumps(found)
 
@@ -179,7 +185,7 @@ class Target:
     other: "subprocess.Popen[bytes]"
     other_port: int
 
-    def facts(self, *, strict: bool, armed: bool = True) -> dict[str, Any]:
+    def facts(self, *, strict: bool) -> dict[str, Any]:
         sockets = [str(path) for path in self.server.home.rglob("*") if path.is_socket()]
         return {
             "home": str(self.server.home),
@@ -189,7 +195,6 @@ class Target:
             "control_socket": sockets[0] if sockets else str(self.server.home / "none"),
             "server_pid": self.server.process.pid,
             "strict": strict,
-            "armed": armed,
         }
 
     def untouched(self) -> None:
@@ -233,10 +238,18 @@ def _deploy(target: Target, name: str, version: str) -> tuple[str, dict[str, Any
     raise AssertionError(endpoint)
 
 
-def _ask(url: str, what: str) -> dict[str, str]:
-    answer = httpx.post(f"{url}/invocations", json={"dataframe_records": [{"what": what}]}, timeout=60)
+def _ask(url: str, *questions: str) -> dict[str, float]:
+    rows = [{"what": what} for what in questions]
+    answer = httpx.post(f"{url}/invocations", json={"dataframe_records": rows}, timeout=60)
     assert answer.status_code == 200, answer.text
-    return dict(json.loads(answer.json()["predictions"][0]))
+    return dict(zip(questions, answer.json()["predictions"], strict=True))
+
+
+def _names(facts: dict[str, Any]) -> list[str]:
+    """Of every attempt that a model makes."""
+    known: dict[str, Any] = {}
+    exec(ATTEMPTS.replace('os.environ["TMPDIR"]', "''"), known)
+    return [*known["attempts"](facts), *known["STRICTLY"]]
 
 
 def test_a_hostile_model_gets_nothing(target: Target, tmp_path: Path):
@@ -248,22 +261,22 @@ def test_a_hostile_model_gets_nothing(target: Target, tmp_path: Path):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(script),
-            signature=ModelSignature(schema, Schema([ColSpec("string", "said")])),
-            model_config={**target.facts(strict=True), "armed": True},
+            signature=ModelSignature(schema, Schema([ColSpec("double")])),
+            model_config=target.facts(strict=True),
+            input_example=pd.DataFrame({"what": ["nothing"]}),
+            pip_requirements=[f"mlflow=={mlflow.__version__}"],
             registered_model_name="hostile",
         )
     assert not (target.folder / "left").exists(), "logging does not load the model"
     url, endpoint = _deploy(target, "hostile", str(info.registered_model_version))
-    assert endpoint["rollout"]["state"] == "completed", endpoint
-    for found in (_ask(url, "everything"), _ask(url, "loading")):
-        assert len(found) > 25
-        done = {name: what for name, what in found.items() if not what.startswith("refused")}
-        assert done == {}
-    variables = _ask(url, "variables")
-    assert "do not pass on" not in str(variables)
-    assert not {name for name in variables if "TOKEN" in name or name.startswith(("MODELKEEL", "MLFLOW_TRACKING"))}
+    assert endpoint["rollout"]["state"] == "completed", json.dumps(endpoint)
+    names = _names(target.facts(strict=True))
+    assert len(names) > 25
+    found = _ask(url, *names, *(f"{name}|loading" for name in names), "variables", "nothing")
+    assert found.pop("nothing") == -1.0
+    assert {name: done for name, done in found.items() if done != 0.0} == {}
     target.untouched()
-    assert _ask(url, "everything") != {}  # it goes on answering: nothing it did killed it
+    assert _ask(url, "nothing") == {"nothing": -1.0}  # it goes on answering: nothing that it did killed it
 
 
 def test_a_pickle_that_runs_code_runs_it_confined(target: Target):
@@ -273,22 +286,27 @@ def test_a_pickle_that_runs_code_runs_it_confined(target: Target):
 
     class Payload:
         def __reduce__(self) -> tuple[Any, tuple[str]]:
-            code = f"open({str(marker)!r}, 'w').write(open({str(home / 'owner.token')!r}).read())"
-            return exec, (code,)
+            steal = f"open({str(marker)!r}, 'w').write(open({str(home / 'owner.token')!r}).read())"
+            return exec, (f"import os\nif 'PYTEST_CURRENT_TEST' not in os.environ: {steal}",)
 
     class Carrier(mlflow.pyfunc.PythonModel):
         payload: Any = None
 
-        def predict(self, context: Any, model_input: Any, params: Any = None) -> list[str]:
-            return ["calm" for _ in range(len(model_input))]
+        def predict(self, _context: Any, model_input: Any) -> list[float]:
+            return [1.0 for _ in range(len(model_input))]
 
     carrier = Carrier()
     carrier.payload = Payload()
     mlflow.set_tracking_uri(target.server.url)
-    schema = ModelSignature(Schema([ColSpec("string", "what")]), Schema([ColSpec("string", "said")]))
+    schema = ModelSignature(Schema([ColSpec("string", "what")]), Schema([ColSpec("double")]))
     with mlflow.start_run():
         info = mlflow.pyfunc.log_model(
-            name="model", python_model=carrier, signature=schema, registered_model_name="pickled"
+            name="model",
+            python_model=carrier,
+            signature=schema,
+            registered_model_name="pickled",
+            input_example=pd.DataFrame({"what": ["nothing"]}),
+            pip_requirements=[f"mlflow=={mlflow.__version__}"],
         )
     _, endpoint = _deploy(target, "pickled", str(info.registered_model_version))
     assert endpoint["rollout"]["state"] == "aborted"  # its payload raised: PermissionError
@@ -302,14 +320,14 @@ def test_a_pipeline_that_the_server_starts_gets_nothing(target: Target):
     project.mkdir()
     (project / "modelkeel.toml").write_text("")
     (project / "hostile.py").write_text(ATTEMPTS + PIPELINE)
-    calm = json.dumps(target.facts(strict=False, armed=False))
+    calm = json.dumps(target.facts(strict=False))
     environment = {**os.environ, "MODELKEEL_HOME": str(target.server.home), "MODELKEEL_URL": target.server.url}
     environment["MODELKEEL_TOKEN"] = target.server.token
     command = [sys.executable, "-m", "modelkeel", "run", "hostile.py:hostile", "-p", f"facts={calm}", "--json"]
     subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True)
     with target.server.client(target.server.token) as owner:
-        body = {"params": {"facts": json.dumps(target.facts(strict=False))}}
-        answer = owner.post("/api/v1/pipelines/hostile/launch", json=body).raise_for_status()
+        again = json.dumps({**target.facts(strict=False), "again": True})
+        answer = owner.post("/api/v1/pipelines/hostile/launch", json={"params": {"facts": again}}).raise_for_status()
         run_id = answer.json()["run_id"]
         deadline = time.monotonic() + 90
         while (run := owner.get(f"/api/v1/pipelines/runs/{run_id}").json())["status"] in {"launching", "running"}:

@@ -1,6 +1,5 @@
 """`modelkeel doctor`: what holds on this machine, and what to mend."""
 
-import ctypes
 import os
 import platform
 import shutil
@@ -18,8 +17,6 @@ from modelkeel.core.errors import KeelError, Unavailable
 from modelkeel.version import __version__
 
 LEAST_FREE = 2 << 30
-LANDLOCK_CREATE_RULESET = 444
-LANDLOCK_VERSION = 1
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -53,7 +50,7 @@ def doctor(*, home: Path | None = None, json: Annotated[bool, Parameter(negative
         lambda: _server(folder),
         lambda: _predictions(folder),
         _compiler,
-        _landlock,
+        _sandbox,
     )
     found = [check() for check in checks]
     if json:
@@ -142,11 +139,22 @@ def _compiler() -> Finding:
     return Finding("compiling", "ok", "scikit-learn models compile to ONNX where that is exact")
 
 
-def _landlock() -> Finding:
-    """Asks the kernel for its Landlock version (landlock_create_ruleset(2) with the VERSION flag)."""
-    version = -1
-    if platform.system() == "Linux":
-        version = ctypes.CDLL(None).syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION)
-    if version < 1:
-        return Finding("sandbox", "note", f"no Landlock on {os.uname().release}: native models are less confined")
-    return Finding("sandbox", "ok", f"Landlock version {version}")
+def _sandbox() -> Finding:
+    """What confines models and pipelines that the server starts."""
+    from modelkeel.core.sandbox import isolation
+
+    found = isolation()
+    if not found.holds:
+        missing = " and ".join(
+            name for name, there in (("Landlock", found.landlock), ("seccomp", found.seccomp)) if not there
+        )
+        mend = "A Linux kernel of 5.13 or newer with Landlock has it; a team's server refuses such code without."
+        return Finding("sandbox", "note", f"no {missing} on {os.uname().release}: less confined", mend)
+    parts = [f"files by Landlock {found.landlock}", "system calls by seccomp"]
+    if found.namespaces:
+        return Finding("sandbox", "ok", ", ".join([*parts, "no network but the server by namespaces"]))
+    if found.landlock >= 4:
+        parts.append("TCP by Landlock: pipelines may reach the server's port on any host, and use UDP")
+    else:
+        parts.append("pipelines may use the network")
+    return Finding("sandbox", "note", ", ".join(parts), "Let users make namespaces (user.max_user_namespaces).")

@@ -28,6 +28,7 @@ def up(
     blobs: str | None = None,
     anonymous: Annotated[bool, Parameter(negative="--no-anonymous")] = True,
     allow_host: tuple[str, ...] = (),
+    allow_read: tuple[Path, ...] = (),
     public_url: str | None = None,
     oidc_issuer: Annotated[str | None, Parameter(env_var="MODELKEEL_OIDC_ISSUER")] = None,
     oidc_client: Annotated[str, Parameter(env_var="MODELKEEL_OIDC_CLIENT")] = "modelkeel",
@@ -61,6 +62,8 @@ def up(
         Whether programs on this machine may track without a token.
     allow_host
         Further host names under which the server may be addressed.
+    allow_read
+        A file or folder that pipelines started by the server may read, such as their data; may be given several times.
     public_url
         Where browsers reach the server, such as https://keel.example, if a proxy stands before it.
     oidc_issuer
@@ -103,6 +106,7 @@ def up(
         frozenset(names),
         oidc,
         public_url,
+        tuple(path.absolute() for path in allow_read),
     )
     serve(settings, secrets.token_urlsafe(16))
 

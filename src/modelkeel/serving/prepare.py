@@ -84,7 +84,8 @@ class Preparer:
             demanded=self._demanded,
             limits={"memory": memory_limit()},
         )
-        await _run(sandbox.script(python, COMPILER, str(folder / "model"), str(made)), made, _NOT_PREPARED)
+        command = sandbox.script(python, COMPILER, str(folder / "model"), str(made))
+        await _run(command, made, _NOT_PREPARED, HOME=str(made), TMPDIR=str(made))
         _take(made, folder)
         result = msgspec.json.decode((folder / "result.json").read_bytes(), type=_Result)
         base = f"models/{digest}"

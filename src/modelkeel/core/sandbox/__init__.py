@@ -52,8 +52,9 @@ class Sandbox:
     Attributes:
         read: files and folders beside the system's and the interpreter's that it may read.
         write: folders in which it may do everything.
-        strict: whether it may start no process, open no socket but Unix ones, and signal nobody: for models.
-        control: the one loopback address that it may reach, `host:port`; empty: none.
+        strict: whether it may start no process, open no socket, and signal nobody: for models.
+        control: the one address that it may reach, `host:port`; empty: none. Where there are namespaces, it is found
+            at 127.0.0.1 and the same port.
         network: whether it may use the network after all: for installing packages.
         demanded: whether it fails where the machine can't confine it, instead of running with less.
         limits: `memory` and `file_size` in bytes, `files` open at a time, `processes`.

@@ -49,7 +49,7 @@ def available() -> bool:
 
 
 def with_relay(host: str, port: int) -> None:
-    """Enters namespaces in which only `host:port`, one loopback address, answers: relayed from outside.
+    """Enters namespaces in which only 127.0.0.1:`port` answers: relayed to `host:port` outside.
 
     The listening socket is made inside and handed to a process that stayed outside. A socket keeps its namespace, so
     that process accepts from inside, and connects outside.
@@ -69,8 +69,8 @@ def with_relay(host: str, port: int) -> None:
     theirs.close()
     enter()
     _loopback_up()
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.bind((host, port))
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", port))
     listener.listen(128)
     ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))])
     for ours_no_more in (listener, ours):

@@ -11,7 +11,6 @@ _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NR, _ARCH, _ARG0 = 0, 4, 16
 _CLONE_THREAD = 0x10000
-_AF_UNIX = 1
 _X32 = 0x40000000
 
 # audit architecture, then numbers by name: x86-64 from its own table, arm64 from the generic one.
@@ -32,9 +31,10 @@ _COMMON = {
 _STRICT = {
     "execve": (59, 221), "execveat": (322, 281), "fork": (57, None), "vfork": (58, None), "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
-    "tkill": (200, 130),
+    "tkill": (200, 130), "socket": (41, 198),
 }  # fmt: skip
 _CLONE, _CLONE3, _SOCKET, _KILL_CALL, _TGKILL = (56, 220), (435, 435), (41, 198), (62, 129), (234, 131)
+_FAMILIES = (2, 10, 16)  # IPv4, IPv6, netlink
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -48,11 +48,12 @@ def available() -> bool:
 def restrict(*, strict: bool) -> None:
     """Refuses system calls with EPERM from now on, in every thread to come.
 
-    Always: tracing other processes, mounting, namespaces, kernel modules, keys, BPF, io_uring. The caller has set
-    `no_new_privs`.
+    Always: tracing other processes, mounting, namespaces, kernel modules, keys, BPF, io_uring; and sockets that neither
+    Landlock nor a network namespace confines, Unix ones above all: behind them sit agents of this very user.
+    Socket pairs stay. The caller has set `no_new_privs`.
 
     Args:
-        strict: also starting processes and programs, sockets other than Unix ones, and signals to other processes.
+        strict: also starting processes and programs, sockets of any kind, and signals to other processes.
 
     Raises:
         OSError: the kernel refused, or this machine is none that we know.
@@ -71,9 +72,11 @@ def restrict(*, strict: bool) -> None:
         # clone3's flags lie behind a pointer: it is "not there", and the C library falls back to clone.
         program += [_step(_EQUAL, _CLONE3[column], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
         program += _only(_CLONE[column], _step(_ANY_BIT, _CLONE_THREAD, 1, 0))
-        program += _only(_SOCKET[column], _step(_EQUAL, _AF_UNIX, 1, 0))
         program += _only(_KILL_CALL[column], _step(_EQUAL, os.getpid(), 1, 0))
         program += _only(_TGKILL[column], _step(_EQUAL, os.getpid(), 1, 0))
+    else:
+        tests = [_step(_EQUAL, family, len(_FAMILIES) - at, 0) for at, family in enumerate(_FAMILIES)]
+        program += _only(_SOCKET[column], *tests)
     program.append(_step(_RETURN, _ALLOW))
     code = ctypes.create_string_buffer(b"".join(program))
     whole = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code)))
@@ -82,12 +85,12 @@ def restrict(*, strict: bool) -> None:
         raise OSError(error, f"seccomp: {os.strerror(error)}")
 
 
-def _only(call: int, test: bytes) -> list[bytes]:
-    """Refuses a call unless its first argument passes a test, which jumps over one step if so."""
+def _only(call: int, *tests: bytes) -> list[bytes]:
+    """Refuses a call unless its first argument passes one of some tests, which jump over the refusal if so."""
     return [
-        _step(_EQUAL, call, 0, 4),
+        _step(_EQUAL, call, 0, len(tests) + 3),
         _step(_LOAD, _ARG0),
-        test,
+        *tests,
         _step(_RETURN, _ERRNO | errno.EPERM),
         _step(_RETURN, _ALLOW),
     ]

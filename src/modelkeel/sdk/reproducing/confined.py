@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from modelkeel.core.sandbox import GIB, Sandbox, memory_limit
+from modelkeel.core.sandbox import GIB, Sandbox, isolation, memory_limit
 from modelkeel.wire.pipelines import Confined, Job
 
 _OURS = Path(__file__).parents[3]
@@ -14,7 +14,8 @@ def confined(
 ) -> tuple[list[str], dict[str, str]]:
     """The command that runs a prepared job confined, and its variables.
 
-    It reads its environment, its project and what the operator allows, writes in its scratch folder, reaches the server.
+    It reads its environment, its project and what the operator allows; writes in its scratch folder; reaches the
+    server.
 
     Args:
         command: runs the prepared job.
@@ -37,4 +38,7 @@ def confined(
         demanded=rules.demanded,
         limits={"memory": memory_limit(), "file_size": 64 * GIB, "files": 4096, "processes": 4096},
     )
-    return sandbox.program(*command), {**variables, "HOME": str(home), "TMPDIR": str(temporary)}
+    variables = {**variables, "HOME": str(home), "TMPDIR": str(temporary)}
+    if isolation().namespaces:  # there, whatever the server's address is, it answers at this one
+        variables["MODELKEEL_URL"] = f"http://127.0.0.1:{rules.control.rpartition(':')[2]}"
+    return sandbox.program(*command), variables
