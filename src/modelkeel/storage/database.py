@@ -5,6 +5,7 @@ that fails undoes nothing of the others. A caller is answered after the commit: 
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -16,15 +17,18 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from modelkeel.core.clock import now_ms
-from modelkeel.core.errors import Conflict, Unavailable
+from modelkeel.core.errors import Conflict, InvalidInput, Unavailable
 from modelkeel.storage.engines import READERS, Engines, open_engines
 from modelkeel.storage.transaction import Participant, Tx
 
+log = logging.getLogger(__name__)
 R = TypeVar("R")
 # Postgres keeps 64 subtransactions of a session in shared memory and slows every reader down beyond that; SQLite's
 # savepoints cost the same however many a transaction has. See docs/decisions/0003-group-sizes.md.
 GROUP_UNITS = {"sqlite": 256, "postgresql": 32}
 GROUP_SECONDS = 0.02
+# What a driver says of a value from a request: beyond 64 bits, a NUL (Postgres), half of a surrogate pair.
+_UNFIT = (OverflowError, sa.exc.DataError, UnicodeEncodeError)
 
 _Waiting = Future[Any] | asyncio.Future[Any]
 
@@ -97,8 +101,11 @@ class Database:
 
     def read_now(self, work: Callable[[Tx], R]) -> R:
         """`read` for a caller that is not in an event loop."""
-        with self.engines.reader.connect() as conn, conn.begin():
-            return work(Tx(conn))
+        try:
+            with self.engines.reader.connect() as conn, conn.begin():
+                return work(Tx(conn))
+        except _UNFIT as error:
+            raise _said(error) from error
 
     def close(self) -> None:
         """Finishes the waiting writes, then closes every connection."""
@@ -147,8 +154,9 @@ class Database:
                     unit = self._next(deadline)
                 for participant in participants.values():
                     participant.flush(Tx(conn, now_ms(), participants))
-        except Exception as error:  # noqa: BLE001 - whatever it was, every writer of the group must hear of it
-            failure = Unavailable(f"The database refused the commit: {error}", hint="Nothing was stored; try again.")
+        except Exception as error:
+            log.exception("the database refused a commit")
+            failure = Unavailable("The database refused the commit.", hint="Nothing was stored; try again.")
             failure.__cause__ = error
             if not answers:
                 answers.append(_Answer(first.done, None, None))
@@ -198,9 +206,17 @@ def _run_unit(unit: _Unit, tx: Tx) -> tuple[Any, BaseException | None]:
                 participant.restore(marks[key])
             else:
                 del tx.participants[key]
-        if isinstance(error, sa.exc.IntegrityError):
-            conflict = Conflict("Another write got there first.", hint="Read it again, then retry.")
-            conflict.__cause__ = error
-            return None, conflict
-        return None, error
+        return None, _said(error)
     return result, None
+
+
+def _said(error: Exception) -> Exception:
+    """A driver's error in our words; any other as it is."""
+    said: Exception = error
+    if isinstance(error, sa.exc.IntegrityError):
+        said = Conflict("Another write got there first.", hint="Read it again, then retry.")
+    elif isinstance(error, _UNFIT):
+        said = InvalidInput("A number or text in the request is too large, or not one that can be stored.")
+    if said is not error:
+        said.__cause__ = error
+    return said
