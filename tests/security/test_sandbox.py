@@ -20,7 +20,7 @@ import pytest
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
-from modelkeel.core.sandbox import Sandbox, isolation
+from modelkeel.core.sandbox import LAUNCHER, Sandbox, isolation
 from tests.conftest import Server, start_server
 
 pytestmark = pytest.mark.skipif(not isolation().holds, reason="this kernel has no Landlock or no seccomp")
@@ -100,7 +100,7 @@ def attempts(facts):
         "signalling the server": lambda: os.kill(facts["server_pid"], 0),
         "tracing the server": lambda: call("ptrace", 16, facts["server_pid"], 0, 0),
         "new namespaces": lambda: call("unshare", 0x10000000),
-        "mounting": lambda: call("mount", b"none", b"/tmp", b"tmpfs", 0, None),
+        "mounting": lambda: call("mount", b"none", scratch.encode(), b"tmpfs", 0, None),
         "becoming somebody else": lambda: os.setuid(12345),
         "changing the root": lambda: os.chroot("/"),
         "all the memory": lambda: len(bytearray(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))),
@@ -353,7 +353,7 @@ def test_a_team_is_told_where_nothing_can_be_confined(tmp_path: Path):
     script = tmp_path / "model.py"
     script.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     folder = tmp_path / "launcher"
-    shutil.copytree(Path(sys.modules["modelkeel.core.sandbox"].__file__ or "").parent, folder)
+    shutil.copytree(LAUNCHER.parent, folder)
     (folder / "landlock.py").write_text("def version():\n    return 0\n")
     command = Sandbox(write=[str(tmp_path)], demanded=True).script(sys.executable, script)
     command[3] = str(folder / "launcher.py")
@@ -361,3 +361,39 @@ def test_a_team_is_told_where_nothing_can_be_confined(tmp_path: Path):
     assert done.returncode == 97
     assert "isolation is demanded" in done.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def _without_namespaces(folder: Path) -> Path:
+    """The launcher as it is on a machine whose users may make no namespaces."""
+    shutil.copytree(LAUNCHER.parent, folder)
+    found = folder / "namespaces.py"
+    found.write_text(f"{found.read_text()}\n\ndef available():\n    return False\n")
+    return folder / "launcher.py"
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_only_the_control_address_answers(tmp_path: Path, target: Target, namespaces: bool):
+    if not namespaces and isolation().landlock < 4:
+        pytest.skip("without namespaces, TCP is confined by Landlock 4 and later only")
+    script = tmp_path / "reach.py"
+    script.write_text(
+        "import socket, sys\n"
+        "for port in sys.argv[1:]:\n"
+        "    try:\n"
+        "        with socket.create_connection(('127.0.0.1', int(port)), timeout=5) as found:\n"
+        "            found.sendall(b'GET /health HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n')\n"
+        "            print(b''.join(iter(lambda: found.recv(4096), b''))[:15])\n"
+        "    except OSError as error:\n"
+        "        print(type(error).__name__)\n"
+    )
+    control = target.server.url.removeprefix("http://")
+    sandbox = Sandbox(read=[str(script)], strict=False, control=control, demanded=True)
+    port = control.rpartition(":")[2]
+    command = sandbox.program(sys.executable, str(script), port, str(target.other_port))
+    if not namespaces:
+        command[3] = str(_without_namespaces(tmp_path / "launcher"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split("\n")[:2]
+    assert first == "b'HTTP/1.1 200 OK'"
+    assert second == "PermissionError"

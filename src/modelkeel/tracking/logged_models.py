@@ -12,7 +12,7 @@ from modelkeel.tracking import rules, store
 from modelkeel.tracking.base import Base
 from modelkeel.tracking.models import ArtifactOwner, Lifecycle, LoggedModel, ModelStatus, require_active, tree_of
 from modelkeel.tracking.names import random_name
-from modelkeel.tracking.search import LOGGED_MODELS, Order, page_offset, page_token, parse_filter
+from modelkeel.tracking.search import LOGGED_MODELS, Order, check_clauses, page_offset, page_token, parse_filter
 
 
 class LoggedModels(Base):
@@ -178,6 +178,7 @@ class LoggedModels(Base):
     ) -> tuple[list[LoggedModel], str | None]:
         """A page of active logged models and the next page's token."""
         self._may_read(principal, "logged models")
+        check_clauses(len(orders))
         conditions, offset = parse_filter(filter, LOGGED_MODELS), page_offset(token)
         seen = self._seen(principal)
         wanted = [at for at in [await self._experiment_id(principal, one) for one in experiment_ids] if at in seen]

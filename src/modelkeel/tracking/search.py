@@ -14,6 +14,8 @@ import msgspec
 
 from modelkeel.core.errors import InvalidInput
 
+CLAUSES = 50
+
 
 class Kind(StrEnum):
     """What a condition is about."""
@@ -161,7 +163,18 @@ def parse_filter(text: str | None, grammar: Grammar) -> list[Condition]:
             at += 1
         condition, at = _condition(tokens, at, grammar)
         found.append(condition)
+        check_clauses(len(found))
     return found
+
+
+def check_clauses(count: int) -> None:
+    """Refuses more conditions, or sort keys, than a database plans in reasonable time.
+
+    Raises:
+        InvalidInput: there are more than `CLAUSES`.
+    """
+    if count > CLAUSES:
+        raise InvalidInput(f"A search has at most {CLAUSES} conditions and as many sort keys.")
 
 
 def parse_order(clauses: list[str], grammar: Grammar) -> list[Order]:
@@ -170,6 +183,7 @@ def parse_order(clauses: list[str], grammar: Grammar) -> list[Order]:
     Raises:
         InvalidInput: a clause does not follow the grammar, or names a key twice.
     """
+    check_clauses(len(clauses))
     found: list[Order] = []
     for clause in clauses:
         words = _tokens(clause)
