@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar, Router, get
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from modelkeel.adapters import Places, References, RuntimeJudge, RuntimePlane
@@ -27,6 +26,7 @@ from modelkeel.governance import routes as governance_routes
 from modelkeel.governance.guards import AliasGuard, DeploymentGuard
 from modelkeel.governance.service import Governance
 from modelkeel.http.auth import Authentication, current_principal, signed_in
+from modelkeel.http.description import DescriptionConfig
 from modelkeel.http.guard import LOCAL, Guard
 from modelkeel.http.outgoing import Outgoing
 from modelkeel.http.problems import HANDLERS
@@ -343,7 +343,7 @@ def create_app(keel: Keel) -> Litestar:
         ],
         exception_handlers=HANDLERS,
         lifespan=[lambda _app: _background(keel)],
-        openapi_config=OpenAPIConfig(
+        openapi_config=DescriptionConfig(
             title="Modelkeel",
             version=__version__,
             openapi_router=Router("/api/v1/openapi", route_handlers=[], include_in_schema=False, opt={"open": True}),

@@ -67,7 +67,12 @@ def router(ledger: Ledger, scratch: Path) -> Router:
     async def checkpoint(principal: Principal) -> Checkpoint:
         return Checkpoint(await ledger.checkpoint(principal), ledger.vkey)
 
-    @post("/export", summary="A bundle that checks itself, as a tar archive", opt={"writes": "record"})
+    @post(
+        "/export",
+        summary="A bundle that checks itself, as a tar archive",
+        opt={"writes": "record"},
+        media_type="application/x-tar",
+    )
     async def export(principal: Principal) -> Stream:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=scratch))
         try:
