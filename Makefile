@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check ui types browser format soak bench lock docs clean
+.PHONY: setup demo test check ui types browser format soak bench lock docs audit fuzz clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r src
 	$(BIN)/python ui/toolchain.py check
 
 # The page. `make setup` builds it once; `make ui` builds it again after a change of its sources.
@@ -64,6 +65,16 @@ lock: $(BIN)/uv
 	  --extra demo --group dev pyproject.toml -o requirements/dev.txt
 	echo "uv>=0.8" | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header - -o requirements/bootstrap.txt
+
+# Known vulnerabilities of the locked packages, and static analysis. Without a network it says what was not looked up.
+audit: setup
+	$(BIN)/bandit -q -c pyproject.toml -r src
+	$(BIN)/python -m tests.security.audit
+
+# Requests made from the API's description, for so many seconds: `make fuzz SECONDS=3600`.
+SECONDS ?= 600
+fuzz: setup
+	MODELKEEL_FUZZ_SECONDS=$(SECONDS) $(BIN)/pytest tests/security/test_schemathesis.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -119,4 +119,4 @@ def _tree(path: Path) -> dict[str, bytes]:
 
 
 def _unpickled(content: bytes) -> Any:
-    return pickle.load(io.BytesIO(content))  # noqa: S301 - a model that this user's own run made
+    return pickle.load(io.BytesIO(content))  # noqa: S301 - this user's own model  # nosec B301

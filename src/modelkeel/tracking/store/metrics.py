@@ -23,8 +23,8 @@ _NEWER = """ON CONFLICT (run, "key") DO UPDATE
 SET step = excluded.step, ts = excluded.ts, value = excluded.value, is_nan = excluded.is_nan
 WHERE (excluded.step, excluded.ts, excluded.value) > (metric_latest.step, metric_latest.ts, metric_latest.value)"""
 _ARRAYS = "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::float8[], %s::smallint[])"
-_POINT = f"INSERT INTO metric_point {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?) {_ONCE}"  # noqa: S608 - constants only
-_LATEST = f"INSERT INTO metric_latest {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?) {_NEWER}"  # noqa: S608 - constants only
+_POINT = f"INSERT INTO metric_point {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?) {_ONCE}"  # noqa: S608 - constants  # nosec B608
+_LATEST = f"INSERT INTO metric_latest {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?) {_NEWER}"  # noqa: S608 - constants  # nosec B608
 _PG_POINT = f"INSERT INTO metric_point {_COLUMNS} {_ARRAYS} {_ONCE}"
 _PG_LATEST = f"INSERT INTO metric_latest {_COLUMNS} {_ARRAYS} {_NEWER}"
 _Point = tuple[int, int, int, int, float, int]
