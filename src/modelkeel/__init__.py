@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from modelkeel.sdk.api import Api
     from modelkeel.sdk.authoring import data, pipeline, step
     from modelkeel.sdk.launch import Result, run
+    from modelkeel.sdk.secrets import secret
     from modelkeel.sdk.values import artifact
 
 _PLACES = {
@@ -20,10 +21,11 @@ _PLACES = {
     "data": "modelkeel.sdk.authoring",
     "pipeline": "modelkeel.sdk.authoring",
     "run": "modelkeel.sdk.launch",
+    "secret": "modelkeel.sdk.secrets",
     "step": "modelkeel.sdk.authoring",
 }
 
-__all__ = ["Api", "Result", "__version__", "artifact", "data", "pipeline", "run", "step"]
+__all__ = ["Api", "Result", "__version__", "artifact", "data", "pipeline", "run", "secret", "step"]
 
 
 def __getattr__(name: str) -> Any:

@@ -86,6 +86,7 @@ class Settings:
         hosts: names under which the server may be addressed.
         oidc: the provider by which people sign in; none: local accounts only.
         read: further files and folders that pipelines started by the server may read.
+        secrets: which of them may ask for which secrets, each as `PIPELINE:NAME`.
         public_url: where browsers reach the server, if not at `url`: behind a proxy that speaks https, for example.
     """
 
@@ -101,6 +102,7 @@ class Settings:
     oidc: OidcSettings | None = None
     public_url: str | None = None
     read: tuple[Path, ...] = ()
+    secrets: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -196,6 +198,7 @@ class Keel:
             settings.url,
             read=settings.read,
             demanded=settings.team,
+            secrets=settings.secrets,
         )
         plane = RuntimePlane(home.path, settings.host, settings.predict_port, settings.predict_workers)
         serving = Serving(

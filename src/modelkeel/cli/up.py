@@ -29,6 +29,7 @@ def up(
     anonymous: Annotated[bool, Parameter(negative="--no-anonymous")] = True,
     allow_host: tuple[str, ...] = (),
     allow_read: tuple[Path, ...] = (),
+    secret: tuple[str, ...] = (),
     public_url: str | None = None,
     oidc_issuer: Annotated[str | None, Parameter(env_var="MODELKEEL_OIDC_ISSUER")] = None,
     oidc_client: Annotated[str, Parameter(env_var="MODELKEEL_OIDC_CLIENT")] = "modelkeel",
@@ -64,6 +65,8 @@ def up(
         Further host names under which the server may be addressed.
     allow_read
         A file or folder that pipelines started by the server may read, such as their data; may be given several times.
+    secret
+        PIPELINE:NAME lets a pipeline that the server starts ask for a secret of this host; may be given several times.
     public_url
         Where browsers reach the server, such as https://keel.example, if a proxy stands before it.
     oidc_issuer
@@ -89,11 +92,11 @@ def up(
     from modelkeel.http.guard import LOCAL
     from modelkeel.identity.models import OidcSettings
 
-    names = LOCAL | set(allow_host) | ({host} if host not in {"0.0.0.0", "::"} else {"*"})  # noqa: S104
+    names = LOCAL | set(allow_host) | ({host} if host not in {"0.0.0.0", "::"} else {"*"})  # noqa: S104  # nosec B104
     if public_url:
         names |= {urlsplit(public_url).hostname or ""}
-    secret = os.environ.pop("MODELKEEL_OIDC_SECRET", "")  # children of ours have no use for it
-    oidc = OidcSettings(oidc_issuer, oidc_client, secret, oidc_name, oidc_groups) if oidc_issuer else None
+    client_secret = os.environ.pop("MODELKEEL_OIDC_SECRET", "")  # children of ours have no use for it
+    oidc = OidcSettings(oidc_issuer, oidc_client, client_secret, oidc_name, oidc_groups) if oidc_issuer else None
     settings = Settings(
         folder,
         host,
@@ -107,6 +110,7 @@ def up(
         oidc,
         public_url,
         tuple(path.absolute() for path in allow_read),
+        secret,
     )
     serve(settings, secrets.token_urlsafe(16))
 

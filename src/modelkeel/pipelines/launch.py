@@ -1,6 +1,7 @@
 """Runs that the server starts: a worker process with the code and environment that the pipeline's last run captured."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from modelkeel.core.access import Authorizer, Permission, Principal, Role
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, KeelError, NotFound
+from modelkeel.core.secrets import PREFIX, resolve
 from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import SYSTEM
 from modelkeel.pipelines import store
@@ -49,6 +51,7 @@ class Launches:
         url: where workers find the server.
         read: further files and folders that workers may read.
         demanded: whether nothing is started where this machine can't confine it.
+        secrets: which pipelines the operator gives which secrets, each as `PIPELINE:NAME`.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Launches:
         *,
         read: Sequence[Path] = (),
         demanded: bool = False,
+        secrets: Sequence[str] = (),
     ) -> None:
         self._db = database
         self._pipelines = pipelines
@@ -71,6 +75,7 @@ class Launches:
         self._tracking = tracking
         self._home = home
         self._url = url
+        self._secrets = [one.partition(":") for one in secrets]
         self._confined = Confined(urlsplit(url).netloc, [str(path) for path in read], demanded)
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._starting: set[str] = set()
@@ -184,6 +189,7 @@ class Launches:
         file.write_bytes(msgspec.json.encode(job))
         variables = {name: os.environ[name] for name in _KEPT if name in os.environ}
         variables |= {"MODELKEEL_URL": self._url, "MODELKEEL_TOKEN": token, "PYTHONUNBUFFERED": "1"}
+        variables |= self._given(row.pipeline)
         with self._log_of(row.run_id).open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", WORKER, str(file)],
@@ -194,6 +200,15 @@ class Launches:
                 stderr=output,
                 start_new_session=True,
             )
+
+    def _given(self, pipeline: str) -> dict[str, str]:
+        """The secrets that the operator gives a pipeline, by variable. One that is not there is the step's to miss."""
+        found = {}
+        for whose, _, name in self._secrets:
+            if whose == pipeline:
+                with contextlib.suppress(NotFound):
+                    found[PREFIX + name] = resolve(name, os.environ, self._home.path / "secrets")
+        return found
 
     async def _lost(self, row: sa.Row[Any], error: str) -> None:
         def work(tx: Tx) -> bool:

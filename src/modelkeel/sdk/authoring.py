@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 import msgspec
 
 from modelkeel.core.errors import InvalidInput
+from modelkeel.core.secrets import check_name
 from modelkeel.sdk.running.run import current
 
 P = ParamSpec("P")
@@ -24,15 +25,21 @@ class Step(Generic[P, R]):
         signature: of the function.
         cache: whether its result may come from the cache and goes into it.
         data: files and folders from outside that it reads, relative to the project's folder.
+        secrets: names of secrets that it may ask for.
     """
 
-    def __init__(self, function: Callable[P, R], *, cache: bool, data: Iterable[str | Path]) -> None:
+    def __init__(
+        self, function: Callable[P, R], *, cache: bool, data: Iterable[str | Path], secrets: Iterable[str] = ()
+    ) -> None:
         functools.update_wrapper(self, function)
         self.name = function.__name__
         self.function = function
         self.signature = inspect.signature(function)
         self.cache = cache
         self.data = tuple(str(path) for path in data)
+        self.secrets = frozenset(secrets)
+        for name in self.secrets:
+            check_name(name)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         run = current()
@@ -86,8 +93,17 @@ class Pipeline(Generic[P, R]):
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def step(*, cache: bool = True, data: Iterable[str | Path] = ()) -> Callable[[Callable[P, R]], Step[P, R]]: ...
-def step(function: Callable[..., Any] | None = None, /, *, cache: bool = True, data: Iterable[str | Path] = ()) -> Any:
+def step(
+    *, cache: bool = True, data: Iterable[str | Path] = (), secrets: Iterable[str] = ()
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    cache: bool = True,
+    data: Iterable[str | Path] = (),
+    secrets: Iterable[str] = (),
+) -> Any:
     """Makes a function a step.
 
     Args:
@@ -95,10 +111,14 @@ def step(function: Callable[..., Any] | None = None, /, *, cache: bool = True, d
         cache: whether its result may come from the cache and goes into it.
         data: files and folders from outside that it reads, relative to the project's folder: their content is part
             of the cache key, and is stored with the run.
+        secrets: names of secrets that it may ask for with `keel.secret`.
+
+    Raises:
+        InvalidInput: one of the secrets' names is none.
     """
     if function is not None:
-        return Step(function, cache=cache, data=data)
-    return lambda function: Step(function, cache=cache, data=data)
+        return Step(function, cache=cache, data=data, secrets=secrets)
+    return lambda function: Step(function, cache=cache, data=data, secrets=secrets)
 
 
 @overload

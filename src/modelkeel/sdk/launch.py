@@ -9,6 +9,7 @@ from typing import Any
 
 from modelkeel.core.errors import InvalidInput, KeelError
 from modelkeel.core.hashing import digest_of
+from modelkeel.sdk import secrets
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.authoring import Pipeline
 from modelkeel.sdk.capture import environment
@@ -177,7 +178,7 @@ def _go(context: RunContext, pipeline: Pipeline[..., Any], params: dict[str, Any
         return output
     except BaseException as failure:
         status = "killed" if isinstance(failure, KeyboardInterrupt) else "failed"
-        error = f"{type(failure).__name__}: {failure}"[:1000]
+        error = secrets.redact(f"{type(failure).__name__}: {failure}")[:1000]
         raise
     finally:
         watch.stop()

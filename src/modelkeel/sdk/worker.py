@@ -50,7 +50,9 @@ def main() -> None:
 def _run(api: Api, job: Job) -> None:
     from modelkeel.sdk.launch import Rerun, run
     from modelkeel.sdk.project import load_target
+    from modelkeel.sdk.secrets import blot_output
 
+    blot_output()
     source = api.get(f"{RUNS}/{job.source}", type=PipelineRun)
     root = Path.cwd()
     try:

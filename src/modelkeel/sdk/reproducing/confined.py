@@ -1,9 +1,11 @@
 """The sandbox of a pipeline's code in a process that the server started."""
 
+import os
 import sys
 from pathlib import Path
 
 from modelkeel.core.sandbox import GIB, Sandbox, isolation, memory_limit
+from modelkeel.core.secrets import PREFIX
 from modelkeel.wire.pipelines import Confined, Job
 
 _OURS = Path(__file__).parents[3]
@@ -32,13 +34,14 @@ def confined(
     found = [entry for entry in sys.path if entry and Path(entry).exists()]
     sandbox = Sandbox(
         read=[str(file), str(_OURS), *found, *rules.read],
-        write=[str(scratch), "/dev/shm"],  # noqa: S108 - where multiprocessing keeps its semaphores
+        write=[str(scratch), "/dev/shm"],  # noqa: S108 - for semaphores  # nosec B108
         strict=False,
         control=rules.control,
         demanded=rules.demanded,
         limits={"memory": memory_limit(), "file_size": 64 * GIB, "files": 4096, "processes": 4096},
     )
-    variables = {**variables, "HOME": str(home), "TMPDIR": str(temporary)}
+    given = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    variables = {**variables, **given, "HOME": str(home), "TMPDIR": str(temporary)}
     if isolation().namespaces:  # there, whatever the server's address is, it answers at this one
         variables["MODELKEEL_URL"] = f"http://127.0.0.1:{rules.control.rpartition(':')[2]}"
     return sandbox.program(*command), variables

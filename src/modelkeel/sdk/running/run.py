@@ -14,6 +14,7 @@ import msgspec
 
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, Corrupt, InvalidInput, NotFound
+from modelkeel.sdk import secrets
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture import environment
 from modelkeel.sdk.code import reached_code
@@ -40,6 +41,7 @@ class StepLike(Protocol):
     signature: inspect.Signature
     cache: bool
     data: tuple[str, ...]
+    secrets: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -251,12 +253,14 @@ class RunContext:
         watch = Stopwatch()
         try:
             self.sow(call.step.name)
-            result = unwrap(call.step.function(*arguments, **named))
+            with secrets.within(call.step.name, call.step.secrets):
+                result = unwrap(call.step.function(*arguments, **named))
             used = watch.stop()
             encoded = encode(result)
             forget_run(result)
+            _keep_in(encoded, call.name)
         except BaseException as error:
-            self._tell(_with(report, watch.stop(), status="failed", error=f"{type(error).__name__}: {error}"[:500]))
+            self._tell(_with(report, watch.stop(), status="failed", error=_told(error)[:500]))
             raise
         finally:
             self.inside = outer
@@ -288,6 +292,21 @@ class RunContext:
                 store_content(self.api, encoded.content)
             self.data[name] = DataInput(name, encoded.value, pinned)
         return encoded
+
+
+def _told(error: BaseException) -> str:
+    return secrets.redact(f"{type(error).__name__}: {error}")
+
+
+def _keep_in(encoded: Encoded, step: str) -> None:
+    """Refuses a result that holds a secret's value: it would be stored."""
+    described = msgspec.json.encode(encoded.value)  # small values stand in it
+    for item in (described, *encoded.content.values()):
+        name = secrets.held_in(item if isinstance(item, bytes) else item.read_bytes())
+        if name is not None:
+            raise InvalidInput(
+                f"The result of {step} holds the value of the secret {name}.", hint="Return what it opens, not the key."
+            )
 
 
 def _with(report: StepReport, used: Used, **changes: Any) -> StepReport:

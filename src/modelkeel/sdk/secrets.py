@@ -1,0 +1,103 @@
+"""`keel.secret`: a secret's value in the step that names it. Nothing that leaves this process may hold it."""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TextIO
+
+from modelkeel.core import secrets
+from modelkeel.core.errors import InvalidInput
+from modelkeel.sdk.api import home_folder
+
+SHORTEST = 6
+"""Shorter values are not looked for: they stand in too much by chance."""
+_HIDDEN = "[secret]"
+_STEP: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("keel_secrets", default=None)
+_seen: dict[str, str] = {}
+
+
+def secret(name: str) -> str:
+    """The value of a secret on this host.
+
+    In a step of a run, the step has to name it: `@keel.step(secrets=["NAME"])`. Neither the value nor a digest of it
+    is part of the cache key. A result that holds the value is refused; error messages and what a pipeline that the
+    server started prints have it blotted out.
+
+    Args:
+        name: of the secret. It is looked for as the variable `MODELKEEL_SECRET_NAME`, as the file `NAME` in the folder
+            `MODELKEEL_SECRETS` (or `secrets` in the home), and as the variable `NAME`.
+
+    Raises:
+        NotFound: it is not on this host.
+        InvalidInput: the step does not name it, or others can read its file.
+    """
+    here = _STEP.get()
+    if here is not None and name not in here[1]:
+        raise InvalidInput(
+            f"The step {here[0]} does not name the secret {name}.", hint=f'Write @keel.step(secrets=["{name}"]).'
+        )
+    value = secrets.resolve(name, os.environ, home_folder() / "secrets")
+    if len(value) >= SHORTEST:
+        _seen[value] = name
+    return value
+
+
+@contextmanager
+def within(step: str, names: frozenset[str]) -> Iterator[None]:
+    """What this code may ask for while a step runs."""
+    token = _STEP.set((step, names))
+    try:
+        yield
+    finally:
+        _STEP.reset(token)
+
+
+def redact(text: str) -> str:
+    """The text without the values of secrets that this process looked up."""
+    for value in sorted(_seen, key=len, reverse=True):
+        text = text.replace(value, _HIDDEN)
+    return text
+
+
+def held_in(content: bytes) -> str | None:
+    """The name of a secret whose value stands in some bytes, as it is or as JSON writes it; or None."""
+    forms = ((form, name) for value, name in _seen.items() for form in (value, json.dumps(value)[1:-1]))
+    return next((name for form, name in forms if form.encode() in content), None)
+
+
+def blot_output() -> None:
+    """From now on, what this process prints has its secrets blotted out, line by line."""
+    sys.stdout, sys.stderr = _Blotting(sys.stdout), _Blotting(sys.stderr)
+
+
+class _Blotting(io.TextIOBase):
+    """A text stream that passes whole lines on, without secrets."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self._inner = inner
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        lines = (self._rest + text).splitlines(keepends=True)
+        self._rest = lines.pop() if lines and not lines[-1].endswith(("\n", "\r")) else ""
+        for line in lines:
+            self._inner.write(redact(line))
+        return len(text)
+
+    def flush(self) -> None:
+        self._inner.write(redact(self._rest))
+        self._rest = ""
+        self._inner.flush()
+
+    def fileno(self) -> int:
+        return self._inner.fileno()
+
+    def isatty(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
