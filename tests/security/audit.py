@@ -43,12 +43,10 @@ def main() -> int:
         open_ones = [(package, each) for package, each in found if not REASONED.keys() & {each["id"], *each["aliases"]}]
         for package, each in open_ones:
             fixed = ", ".join(each["fix_versions"]) or "no fix yet"
-            print(
-                f"{package['name']} {package['version']}: {each['id']} ({', '.join(each['aliases'])}); fixed in {fixed}"
-            )
-        print(
-            f"{service}: {len(audited)} packages of {len(packages or [])} asked about, {len(open_ones)} vulnerabilities."
-        )
+            where = f"{package['name']} {package['version']}"
+            print(f"{where}: {each['id']} ({', '.join(each['aliases'])}); fixed in {fixed}")
+        asked = f"{len(audited)} packages of {len(packages or [])} asked about"
+        print(f"{service}: {asked}, {len(open_ones)} vulnerabilities.")
         return 1 if open_ones else 0
     print(
         f"NOT AUDITED: no vulnerability service can be reached from here. {LOCK} was read, and nothing else was done."
