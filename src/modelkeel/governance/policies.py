@@ -14,7 +14,7 @@ from modelkeel.governance.voiding import void
 from modelkeel.ledger.service import Ledger
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
-from modelkeel.storage.visible import require_named
+from modelkeel.storage.visible import about_named, require_named
 
 
 class Policies:
@@ -49,7 +49,8 @@ class Policies:
                 return stored(found)
             data = {"digest": digest, "kind": "gates", "before": found.digest if found else None}
             texts = {"model": model, "policy": msgspec.json.encode(policy).decode()}
-            entry = self._ledger.record(tx, principal, "policy.set", {"policy": digest}, data, texts)
+            about = {"policy": digest, **about_named(tx, Kind.MODEL, principal.workspace, model)}
+            entry = self._ledger.record(tx, principal, "policy.set", about, data, texts)
             body = msgspec.json.encode(policy).decode()
             store.set_policy(tx, principal.workspace, model, digest, body, principal.id, entry)
             stale = store.open_under_other_policy(tx, principal.workspace, model, digest)

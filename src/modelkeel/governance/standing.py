@@ -1,8 +1,9 @@
 """Standing approvals: an approver's word in advance, for candidates that the server makes by itself (DECISIONS 2)."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+import sqlalchemy as sa
 
 from modelkeel.core.access import Authorizer, Kind, Permission, Principal
 from modelkeel.core.clock import parse_rfc3339, rfc3339
@@ -16,7 +17,7 @@ from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
-from modelkeel.storage.visible import require_named
+from modelkeel.storage.visible import about_named, require_named
 
 DAY_MS = 86_400_000
 
@@ -106,9 +107,11 @@ class StandingApprovals:
                 "expires": rfc3339(expires),
             }
             texts = {"model": wanted.model, "alias": policy.policy.alias, "metric": wanted.metric}
-            entry = self._ledger.record(
-                tx, principal, "standing_approval.given", {"standing_approval": identity}, data, texts
-            )
+            about = {
+                "standing_approval": identity,
+                **about_named(tx, Kind.MODEL, principal.workspace, wanted.model),
+            }
+            entry = self._ledger.record(tx, principal, "standing_approval.given", about, data, texts)
             row = {
                 "id": identity,
                 "workspace": principal.workspace,
@@ -138,13 +141,15 @@ class StandingApprovals:
         """Takes one back, at once; promotions that cite it and are not committed yet will be refused."""
         self._authorizer.require(principal, Permission.APPROVE, what="standing approvals")
         names = await self._identity.names(principal)
+        await self._held(principal, Permission.APPROVE, identity)
 
         def work(tx: Tx) -> StandingApproval:
             found = store.standing_with_id(tx, principal.workspace, identity)
             if found is None:
                 raise _none(identity)
             if found.revoked is None:
-                subject = {"standing_approval": identity}
+                model = about_named(tx, Kind.MODEL, principal.workspace, found.model)
+                subject = {"standing_approval": identity, **model}
                 self._ledger.record(tx, principal, "standing_approval.revoked", subject, {"left": found.left})
                 store.revoke_standing(tx, identity)
             return reading.standing_approval(store.standing_with_id(tx, principal.workspace, identity) or found, names)
@@ -167,11 +172,17 @@ class StandingApprovals:
             NotFound: the workspace has none of this id.
         """
         self._authorizer.require(principal, Permission.READ, what="standing approvals")
-        names = await self._identity.names(principal)
+        row = await self._held(principal, Permission.READ, identity)
+        return reading.standing_approval(row, await self._identity.names(principal))
+
+    async def _held(self, principal: Principal, permission: Permission, identity: str) -> sa.Row[Any]:
+        """One of them, if the principal holds `permission` on its model."""
         row = await self._db.read(lambda tx: store.standing_with_id(tx, principal.workspace, identity))
         if row is None:
             raise _none(identity)
-        return reading.standing_approval(row, names)
+        what = f"standing approval {identity}"
+        await require_named(self._db, self._authorizer, principal, permission, Kind.MODEL, row.model, what)
+        return row
 
     async def _code(self, principal: Principal, wanted: StandingRequest, alias: str) -> str:
         if (wanted.code is None) == (wanted.like is None):

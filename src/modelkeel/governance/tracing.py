@@ -104,6 +104,8 @@ class Tracing:
             rfc3339(revision.created),
             await self._entries(principal, "revision", revision.id, ["revision.created", "revision.ready"]),
         )
+        if not revision.model:
+            raise NotFound(f"The model behind the prediction {prediction_id!r} is not yours to see.")
         version = await self._registry.version_info(principal, revision.model, revision.version)
         return Trace(prediction, part, await self._origin(principal, version))
 

@@ -50,6 +50,7 @@ class Revision(msgspec.Struct, frozen=True):
         number: counts up per endpoint.
         kind: `onnx` runs in the runtime, `native` in a process of its own; empty until prepared.
         note: why it is native, or why it failed.
+        model: its name; empty, as are `model_id` and `run_id`, where the reader may not see it.
     """
 
     id: str

@@ -29,7 +29,7 @@ from modelkeel.serving.models import (
 )
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
-from modelkeel.storage.visible import require_named
+from modelkeel.storage.visible import about_named, require_named, runs_within
 
 
 class Serving:
@@ -122,7 +122,8 @@ class Serving:
                 return
             store.set_policy(tx, principal.workspace, name, policy)
             data = {"digest": digest_of(msgspec.to_builtins(policy)), "kind": "rollout"}
-            self._ledger.record(tx, principal, "policy.set", {}, data, {"endpoint": name})
+            about = about_named(tx, Kind.ENDPOINT, principal.workspace, name)
+            self._ledger.record(tx, principal, "policy.set", about, data, {"endpoint": name})
 
         await self._db.write(work)
         return policy
@@ -133,7 +134,7 @@ class Serving:
         seen = self._authorizer.visible(principal, Kind.ENDPOINT)
 
         def work(tx: Tx) -> list[Endpoint]:
-            return [self.view(tx, row) for row in store.endpoints(tx, principal.workspace, seen)]
+            return [self.view(tx, row, principal) for row in store.endpoints(tx, principal.workspace, seen)]
 
         return await self._db.read(work)
 
@@ -153,7 +154,7 @@ class Serving:
             row = store.endpoint_named(tx, principal.workspace, name)
             if row is None or not principal.may(Permission.READ, Object(Kind.ENDPOINT, row.id)):
                 raise NotFound(f"There is no endpoint {name!r}.", hint="`modelkeel endpoints` lists them.")
-            return self.view(tx, row)
+            return self.view(tx, row, principal)
 
         return await self._db.read(work)
 
@@ -165,7 +166,7 @@ class Serving:
             row = store.revision_with_id(tx, principal.workspace, identity)
             if row is None or not principal.may(Permission.READ, Object(Kind.ENDPOINT, row.endpoint)):
                 raise NotFound(f"There is no revision {identity!r}.")
-            return revision_of(row)
+            return seen_by(tx, principal, [row])[0]
 
         return await self._db.read(work)
 
@@ -176,7 +177,7 @@ class Serving:
 
         def work(tx: Tx) -> list[Revision]:
             rows = store.revisions_of_version(tx, principal.workspace, model_id, version, seen)
-            return [revision_of(r) for r in rows]
+            return seen_by(tx, principal, rows)
 
         return await self._db.read(work)
 
@@ -202,8 +203,9 @@ class Serving:
         what = f"endpoint {name}"
         await require_named(self._db, self._authorizer, principal, permission, Kind.ENDPOINT, name, what)
 
-    def view(self, tx: Tx, row: sa.Row[Any]) -> Endpoint:
-        """An endpoint's row with all that belongs to it."""
+    def view(self, tx: Tx, row: sa.Row[Any], principal: Principal | None = None) -> Endpoint:
+        """An endpoint's row with all that belongs to it, as somebody may see it; None: a process of ours."""
+        revisions = store.revisions(tx, row.id)
         workspace = self._workspace_names(tx).get(row.workspace, "")
         current = store.current_traffic(tx, row.id)
         last = store.last_rollout(tx, row.id)
@@ -217,7 +219,7 @@ class Serving:
             created=row.created,
             routes=traffic.routes if traffic else [],
             shadow=traffic.shadow if traffic else None,
-            revisions=[revision_of(r) for r in store.revisions(tx, row.id)],
+            revisions=[revision_of(r) for r in revisions] if principal is None else seen_by(tx, principal, revisions),
             rollout=rollout_of(last) if last else None,
         )
 
@@ -324,6 +326,26 @@ def revision_of(row: sa.Row[Any]) -> Revision:
     """A revision as others read it."""
     fields = {name: getattr(row, name) for name in Revision.__struct_fields__}
     return Revision(**{**fields, "state": RevisionState(row.state)})
+
+
+def seen_by(tx: Tx, principal: Principal, rows: Sequence[sa.Row[Any]]) -> list[Revision]:
+    """Revisions without the names of models and runs that the principal may not read."""
+    experiments = principal.sees(Kind.EXPERIMENT)
+    run = sa.table("run", sa.column("id"))
+    wanted = run.c.id.in_([row.run_id for row in rows if row.run_id])
+    hidden = set()
+    if not experiments.everything:
+        shown = {found.id for found in tx.all(sa.select(run.c.id).where(wanted, *runs_within(experiments, run.c.id)))}
+        hidden = {row.run_id for row in rows} - shown
+    seen = []
+    for row in rows:
+        revision = revision_of(row)
+        if not principal.may(Permission.READ, Object(Kind.MODEL, row.model_id)):
+            revision = msgspec.structs.replace(revision, model="", model_id="", run_id="")
+        if row.run_id in hidden:
+            revision = msgspec.structs.replace(revision, run_id="")
+        seen.append(revision)
+    return seen
 
 
 def rollout_of(row: sa.Row[Any]) -> Rollout:

@@ -49,6 +49,13 @@ def runs_within(visible: Visible, run_id: Column) -> list[sa.ColumnElement[bool]
     return [run_id.in_(sa.select(run.c.id).where(*within(visible, run.c.experiment)))]
 
 
+def about_named(tx: Tx, kind: Kind, workspace: str, name: str) -> dict[str, str]:
+    """The object of that name as a ledger entry's subject, so that whoever is denied it does not read the entry."""
+    table = sa.table(_TABLES[kind], sa.column("id"), sa.column("workspace"), sa.column("name"))
+    found = tx.scalar(sa.select(table.c.id).where(table.c.workspace == workspace, table.c.name == name))
+    return {} if found is None else {str(kind): str(found)}
+
+
 async def require_named(
     database: Database,
     authorizer: Authorizer,
