@@ -53,6 +53,19 @@ async def test_a_broken_constraint_is_a_conflict(database: Database):
     await database.write(_hold("after"))  # the writer goes on
 
 
+@pytest.mark.parametrize("value", [2**70, "\ud800"])
+async def test_what_no_row_can_hold_is_the_callers_mistake(database: Database, value: object):
+    row = {"workspace": "w", "digest": "d", "size": 1, "created": 0}
+    bad = {**row, ("created" if isinstance(value, int) else "digest"): value}
+    with pytest.raises(InvalidInput):
+        await database.write(lambda tx: tx.run(sa.insert(blob_holding), bad))
+    found = blob_holding.c.created == value if isinstance(value, int) else blob_holding.c.digest == value
+    if isinstance(value, str) or database.dialect == "sqlite":  # Postgres compares numbers of any length
+        with pytest.raises(InvalidInput):
+            await database.read(lambda tx: tx.all(sa.select(blob_holding).where(found)))
+    await database.write(_hold("after"))  # the writer goes on
+
+
 async def test_readers_see_one_snapshot_while_a_writer_writes(database: Database):
     def count(tx: Tx) -> int:
         return tx.scalar(sa.select(sa.func.count()).select_from(blob_holding))
