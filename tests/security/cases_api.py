@@ -26,6 +26,12 @@ def _disabled(s: Story) -> dict[str, str]:
     return {"user": user}
 
 
+def _auditor(s: Story) -> str:
+    user = s.new_user()[0]
+    s.api("PUT", f"installation/users/{user}/roles/auditor")
+    return user
+
+
 def _member(s: Story) -> dict[str, str]:
     return dict(zip(("name", "user"), s.new_group(), strict=True))
 
@@ -113,6 +119,12 @@ _IDENTITY = {
     ),
     "DELETE users/{user:str}/roles/{role:str}": Case(
         lambda s: Ask(path={"user": s.new_user()[0], "role": "viewer"}), ("role.revoked",), own=_PEOPLE
+    ),
+    "PUT installation/users/{user:str}/roles/{role:str}": Case(
+        lambda s: Ask(path={"user": s.new_user()[0], "role": "auditor"}), ("role.granted",), by="owner"
+    ),
+    "DELETE installation/users/{user:str}/roles/{role:str}": Case(
+        lambda s: Ask(path={"user": _auditor(s), "role": "auditor"}), ("role.revoked",), by="owner"
     ),
 }
 _LEDGER = {

@@ -142,6 +142,14 @@ def test_methods_that_echo_or_tunnel_are_not_served(local: Victim, method: str):
     assert "echoed-header" not in answer.text
 
 
+def test_no_page_opens_a_socket(local: Victim):
+    """Cross-site WebSocket hijacking (CVE-2024-26135): an upgrade carries cookies, and no preflight asks for it."""
+    upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+    headers = [*upgrade, ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="), ("Origin", "https://evil.example")]
+    answer = raw(local.server.url, "GET", "/api/v1/me", headers)
+    assert answer.status not in {0, 101, 200}, answer.text
+
+
 @pytest.mark.parametrize(
     "header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"]
 )
@@ -182,7 +190,7 @@ def test_a_cookie_alone_changes_nothing(local: Victim):
 
 
 def test_smuggled_requests_are_not_answered_twice(local: Victim):
-    """Content-Length beside Transfer-Encoding, as in CVE-2020-28168 and many: never two answers to one request."""
+    """Content-Length beside Transfer-Encoding, as in CVE-2025-43859 and many: never two answers to one request."""
     hidden = f"GET /api/v1/me HTTP/1.1\r\nHost: {local.server.url[7:]}\r\n\r\n".encode()
     body = b"0\r\n\r\n" + hidden
     headers = [JSON, ("Content-Length", str(len(body))), ("Transfer-Encoding", "chunked")]

@@ -33,8 +33,8 @@ SPELLINGS = {
     "CVE-2023-6977-encoded-proc": "%2f%2fproc%2fself%2froot%2f{file}",
     "CVE-2021-41773-half-encoded": ".%2e/" * 12 + "{file}",
     "CVE-2000-0884-overlong": "%c0%ae%c0%ae%c0%af" * 12 + "{file}",
-    "CVE-2024-24591-nul": "{owned}/a.txt%00" + UP + "{file}",
-    "CVE-2024-24591-encoded-nul": "%00" + UP + "{file}",
+    "nul": "{owned}/a.txt%00" + UP + "{file}",
+    "encoded-nul": "%00" + UP + "{file}",
 }
 ADDRESSES = {
     "proxy": f"{PROXY}/{{path}}",
