@@ -44,6 +44,8 @@ class Story:
         viewer: may look.
         outsider: admin of another workspace.
         nobody: shows no token.
+        page: shows the owner's session, but not what proves that the page sent the request.
+        reader: the admin, by a token narrowed to reading.
     """
 
     def __init__(self, server: Server) -> None:
@@ -59,6 +61,10 @@ class Story:
         minted = self.owner.post("/api/v1/tokens", json={"user": "otto"}, headers=there).raise_for_status().json()
         self.outsider = server.client(minted["secret"])
         self.workspace = self.owner.get("/api/v1/me").json()["workspace"]["id"]
+        self.page = server.client()
+        self.page.cookies.update(server.session())
+        narrow = self.admin.post("/api/v1/tokens", json={"permissions": ["read"]}).raise_for_status().json()
+        self.reader = server.client(narrow["secret"])
         self.owner_id = self.me(self.owner)
         self.admin_id = self.me(self.admin)
         self.viewer_id = self.me(self.viewer)
@@ -84,7 +90,7 @@ class Story:
 
     def close(self) -> None:
         """Lets the connections go."""
-        for client in (self.owner, self.nobody, self.admin, self.viewer, self.outsider):
+        for client in (self.owner, self.nobody, self.admin, self.viewer, self.outsider, self.page, self.reader):
             client.close()
 
     def me(self, client: httpx.Client) -> str:

@@ -143,9 +143,16 @@ def test_a_route_lets_in_only_who_may(story: Story, route: Route):
         assert strange.status_code in {403, 404}, f"somebody of another workspace got: {strange.text[:300]}"
     looked = send(story.viewer, route, ask)
     assert looked.status_code in case.viewer, f"somebody who may only look got: {looked.text[:300]}"
+    if route.method not in READING:
+        forged = send(story.page, route, ask)
+        assert forged.status_code == 403, f"a cookie alone was enough: {forged.text[:300]}"
+    if route.writes and case.viewer == (403,):
+        narrowed = send(story.reader, route, ask)
+        assert narrowed.status_code == 403, f"a token narrowed to reading was enough: {narrowed.text[:300]}"
     strangers = {story.outsider_id} if 201 in case.viewer else {story.outsider_id, story.viewer_id}
     here = [e for e in story.entries(before) if e["workspace"] == story.workspace]
-    assert [e for e in here if e["actor"] in strangers] == [], "who was refused left something"
+    senders = strangers | {story.owner_id, story.admin_id}
+    assert [e for e in here if e["actor"] in senders] == [], "who was refused left something"
     before = story.size()
     done = send(story.owner if case.by == "owner" else story.admin, route, ask)
     assert done.status_code in ask.status, done.text[:500]
