@@ -22,25 +22,35 @@ def figure(name: str, seconds: list[float], bar: float) -> None:
     print(json.dumps({"bench": "start", "figure": name, "value": value, "unit": "s", "bar": bar}), flush=True)
 
 
-def up(home: Path) -> float:
-    """Seconds from the command to the first answer of `/health`."""
+def begin(home: Path) -> tuple["subprocess.Popen[bytes]", str]:
+    """Starts a server and waits for its first answer. Returns it, and where it answers."""
     state = home / "server.json"
     state.unlink(missing_ok=True)
     command = [sys.executable, "-m", "modelkeel", "up", "--home", str(home), "--port", "0", "--predict-port", "0"]
-    began = time.perf_counter()
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not state.exists():
         time.sleep(0.005)
-    url = json.loads(state.read_text())["url"]
+    url: str = json.loads(state.read_text())["url"]
     while True:
         try:
             httpx.get(f"{url}/health").raise_for_status()
-            break
+            return server, url
         except httpx.HTTPError:
             time.sleep(0.005)
-    seconds = time.perf_counter() - began
+
+
+def end(server: "subprocess.Popen[bytes]") -> None:
+    """Ends a server."""
     server.terminate()
     server.wait(30)
+
+
+def up(home: Path) -> float:
+    """Seconds from the command to the first answer of `/health`."""
+    began = time.perf_counter()
+    server, _ = begin(home)
+    seconds = time.perf_counter() - began
+    end(server)
     return seconds
 
 

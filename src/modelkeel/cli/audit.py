@@ -20,7 +20,12 @@ audit = App(name="audit", help="Read, export and verify the ledger.")
 
 @audit.command
 def log(
-    *, about: str = "", types: str = "", limit: int = 30, json: Annotated[bool, Parameter(negative=())] = False
+    *,
+    about: str = "",
+    types: str = "",
+    limit: int = 30,
+    installation: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Show entries, newest first.
 
@@ -36,11 +41,14 @@ def log(
         Comma-separated entry types.
     limit
         How many, at most 1000.
+    installation
+        Those of every workspace; takes an auditor or admin of the installation.
     json
         Print them as JSON.
     """
+    query = {"about": about, "types": types, "limit": limit, "installation": installation or None}
     with Api.from_environment() as api:
-        page = api.get("/api/v1/ledger/entries", {"about": about, "types": types, "limit": limit})
+        page = api.get("/api/v1/ledger/entries", query)
     if json:
         print_json(page)
         return
@@ -56,22 +64,25 @@ def log(
 
 
 @audit.command
-def export(directory: Path) -> None:
+def export(directory: Path, *, installation: Annotated[bool, Parameter(negative=())] = False) -> None:
     """Write a bundle that `verify.py`, which is in it, checks without a server and without Modelkeel.
 
     Examples:
         modelkeel audit export proof
+        modelkeel audit export everything --installation
         python proof/verify.py proof
 
     Parameters
     ----------
     directory
         A new or empty folder.
+    installation
+        Every workspace's entries; takes an auditor or admin of the installation.
     """
     if directory.exists() and any(directory.iterdir()):
         raise Conflict(f"{directory} is not empty.", hint="Export into a new folder.")
     with Api.from_environment(timeout=600) as api:
-        content = api.post_bytes("/api/v1/ledger/export")
+        content = api.post_bytes(f"/api/v1/ledger/export{'?installation=true' if installation else ''}")
     unpack(io.BytesIO(content), directory, largest=len(content))
     Console().print(f"Wrote {directory}. Check it with: python {directory}/verify.py {directory}", highlight=False)
 

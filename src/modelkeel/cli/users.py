@@ -131,12 +131,19 @@ def reopen(name: str) -> None:
 
 
 @users.command
-def role(name: str, role: Role, *, remove: Annotated[bool, Flag] = False) -> None:
+def role(
+    name: str,
+    role: Role,
+    *,
+    installation: Annotated[bool, Flag] = False,
+    remove: Annotated[bool, Flag] = False,
+) -> None:
     """Give somebody a role in the workspace, or take it away.
 
     Examples:
         modelkeel users role vera approver
         modelkeel users role vera approver --remove
+        modelkeel users role vera auditor --installation
 
     Parameters
     ----------
@@ -144,11 +151,13 @@ def role(name: str, role: Role, *, remove: Annotated[bool, Flag] = False) -> Non
         Whose; anybody of the installation may be given a role here.
     role
         viewer, contributor, maintainer, approver, auditor or admin.
+    installation
+        Above all workspaces: an admin makes workspaces and keeps accounts, an auditor reads every ledger.
     remove
         Take it away.
     """
     with Api.from_environment() as api:
-        path = f"/api/v1/users/{name}/roles/{role}"
+        path = f"/api/v1/{'installation/' if installation else ''}users/{name}/roles/{role}"
         api.delete(path) if remove else api.put(path)
     Console().print(f"{name} {'is no longer' if remove else 'is'} {role}.", highlight=False)
 

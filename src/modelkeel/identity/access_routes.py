@@ -1,13 +1,16 @@
 """Roles, groups and grants over HTTP."""
 
 from litestar import Router, delete, get, put
+from litestar.handlers import HTTPRouteHandler
 
 from modelkeel.core.access import Kind, Permission, Principal, Role
 from modelkeel.identity.grants import Access, Grant, Group, NewGrant
 
+_RECORD = {"writes": "record"}
+
 
 def router(access: Access) -> Router:
-    """`/api/v1/grants`, `/groups` and `/users/{id}/roles`."""
+    """`/api/v1/grants`, `/groups`, `/users/{id}/roles` and `/installation/users/{id}/roles`."""
 
     @get("/grants", summary="Who was granted or denied what")
     async def grants(principal: Principal, kind: Kind | None = None, id: str | None = None) -> list[Grant]:  # noqa: A002
@@ -56,5 +59,31 @@ def router(access: Access) -> Router:
     async def take(principal: Principal, user: str, role: Role) -> None:
         await access.set_role(principal, user, role, False)
 
-    handlers = [grants, put_grant, delete_grant, groups, join, leave, give_group, take_group, give, take]
+    handlers = [
+        *_above(access),
+        grants,
+        put_grant,
+        delete_grant,
+        groups,
+        join,
+        leave,
+        give_group,
+        take_group,
+        give,
+        take,
+    ]
     return Router("/api/v1", route_handlers=handlers, tags=["access"])
+
+
+def _above(access: Access) -> list[HTTPRouteHandler]:
+    """`/installation/users/{id}/roles`."""
+
+    @put("/installation/users/{user:str}/roles/{role:str}", summary="Give a role above workspaces", opt=_RECORD)
+    async def give_above(principal: Principal, user: str, role: Role) -> None:
+        await access.set_installation_role(principal, user, role, True)
+
+    @delete("/installation/users/{user:str}/roles/{role:str}", summary="Take a role above workspaces", opt=_RECORD)
+    async def take_above(principal: Principal, user: str, role: Role) -> None:
+        await access.set_installation_role(principal, user, role, False)
+
+    return [give_above, take_above]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeel.core.access import Authorizer, Grants, Kind, Permission, Principal, Role
+from modelkeel.core.access import INSTALLATION, Authorizer, Grants, Kind, Permission, Principal, Role
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound
 from modelkeel.core.ids import uuid7
 from modelkeel.identity import store
@@ -174,6 +174,36 @@ class Access:
                 raise Conflict("The last admin can't lose this role.", hint="Make somebody else admin first.")
             if access.drop_role(tx, at, found, role):
                 self._ledger.record(tx, principal, "role.revoked", about, {"role": role})
+
+        await self._db.write(work)
+        self._forget()
+
+    async def set_installation_role(self, principal: Principal, user: str, role: Role, held: bool) -> None:
+        """Makes a person an admin or an auditor of the installation, or takes that away.
+
+        Raises:
+            Conflict: nobody would be left who keeps the installation.
+            InvalidInput: the role is none that is held above the workspaces.
+            NotFound: there is no such person.
+            PermissionDenied: the caller is no admin of the installation.
+        """
+        self._authorizer.require_everywhere(principal, Permission.GRANT, what="roles of the installation")
+        if role not in {Role.ADMIN, Role.AUDITOR}:
+            raise InvalidInput("The roles of the installation are `admin` and `auditor`.")
+
+        def work(tx: Tx) -> None:
+            found = store.principal_named(tx, user) or store.principal_with_id(tx, user)
+            if found is None or found.kind != "user":
+                raise NotFound(f"There is no person {user!r}.")
+            about, data = {"user": str(found.id)}, {"role": role, "of": INSTALLATION}
+            if held:
+                if store.grant(tx, INSTALLATION, found.id, role):
+                    self._ledger.record(tx, principal, "role.granted", about, data)
+                return
+            if role is Role.ADMIN and access.holders(tx, INSTALLATION, role) == [found.id]:
+                raise Conflict("The last admin of the installation stays one.", hint="Make somebody else one first.")
+            if access.drop_role(tx, INSTALLATION, found.id, role):
+                self._ledger.record(tx, principal, "role.revoked", about, data)
 
         await self._db.write(work)
         self._forget()

@@ -28,6 +28,8 @@ def by_token(tx: Tx, digest: str, workspace: str | None) -> Principal:
         raise Unauthenticated(_UNKNOWN_TOKEN, hint="Mint another with `modelkeel token new`.")
     bound = "" if found.workspace == EVERYWHERE else str(found.workspace)
     here = _asking(tx, found.principal, workspace, bound)
+    if bound:  # an admin of that workspace may have minted it: it carries nothing from above
+        here = replace(here, installation=frozenset())
     if found.permissions == "*":
         return replace(here, until=found.expires, unbound=not bound)
     scope = frozenset(Permission(name) for name in found.permissions.split())

@@ -33,10 +33,10 @@ class Workspaces:
         self._forget = forget
 
     async def list(self, principal: Principal) -> list[Workspace]:
-        """Those in which the caller has a role or a grant; all of them for an admin of the installation."""
+        """Those in which the caller has a role or a grant; all of them for its admins and auditors."""
 
         def work(tx: Tx) -> list[Workspace]:
-            if Permission.GRANT in principal.installation:
+            if principal.installation & {Permission.GRANT, Permission.AUDIT}:
                 rows = store.workspaces(tx)
             else:
                 rows = access.workspaces_of(tx, principal.id)

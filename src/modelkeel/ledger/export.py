@@ -11,9 +11,9 @@ PAGE = 5000
 
 
 def write_export(
-    database: Database, directory: Path, *, workspace: str, checkpoint: str, size: int, vkeys: list[str]
+    database: Database, directory: Path, *, workspace: str | None, checkpoint: str, size: int, vkeys: list[str]
 ) -> int:
-    """Writes the first `size` entries, as far as they are the workspace's, with the stored hashes and texts.
+    """Writes the first `size` entries, as far as they are the workspace's (None: all), with stored hashes and texts.
 
     Returns:
         How many entries the bundle holds.
@@ -21,7 +21,7 @@ def write_export(
     indexes = database.read_now(lambda tx: store.indexes_of(tx, workspace, size))
     whole = len(indexes) == size
     part = None
-    if not whole:
+    if not whole and workspace is not None:
         places = merkle.omitted_nodes(indexes, size)
         nodes = database.read_now(lambda tx: store.read_nodes(tx, places))
         part = bundle.Part(workspace, indexes, [nodes[place] for place in places])
@@ -36,7 +36,7 @@ def write_export(
     )
 
 
-def _entries(database: Database, workspace: str, size: int) -> Iterator[bytes]:
+def _entries(database: Database, workspace: str | None, size: int) -> Iterator[bytes]:
     start = 0
     while start < size:
         page = partial(store.read_entries, start=start, limit=PAGE, workspace=workspace, before=size)

@@ -44,6 +44,7 @@ def router(ledger: Ledger, scratch: Path) -> Router:
         limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
         types: Annotated[str, Parameter(description="comma-separated entry types")] = "",
         about: Annotated[str, Parameter(description="kind:id of a subject")] = "",
+        installation: Annotated[bool, Parameter(description="of every workspace")] = False,
     ) -> EntryPage:
         kind, _, identity = about.partition(":")
         if about and not identity:
@@ -55,6 +56,7 @@ def router(ledger: Ledger, scratch: Path) -> Router:
             types=[t for t in types.split(",") if t],
             about=(kind, identity) if about else None,
             newest_first=True,
+            installation=installation,
         )
         more = found[-1].index if len(found) == limit and found[-1].index > 0 else None
         return EntryPage(found, await ledger.size(), more)
@@ -73,10 +75,10 @@ def router(ledger: Ledger, scratch: Path) -> Router:
         opt={"writes": "record"},
         media_type="application/x-tar",
     )
-    async def export(principal: Principal) -> Stream:
+    async def export(principal: Principal, installation: bool = False) -> Stream:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=scratch))
         try:
-            await ledger.export(principal, folder / "bundle")
+            await ledger.export(principal, folder / "bundle", installation=installation)
             await asyncio.to_thread(_archive, folder)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -80,21 +80,29 @@ class Ledger:
         about: tuple[str, str] | None = None,
         newest_first: bool = False,
         before: int | None = None,
+        installation: bool = False,
     ) -> list[Entry]:
-        """Entries of the principal's workspace, in order."""
-        self._authorizer.require(principal, Permission.READ, what="the ledger")
+        """Entries of the principal's workspace, in order; with `installation` those of every workspace.
+
+        Raises:
+            PermissionDenied: the principal may not read the workspace, or is no auditor of the installation.
+        """
+        if installation:
+            self._authorizer.require_everywhere(principal, Permission.AUDIT, what="the whole ledger")
+        else:
+            self._authorizer.require(principal, Permission.READ, what="the ledger")
 
         def work(tx: Tx) -> list[Entry]:
             rows = store.read_entries(
                 tx,
                 start=start,
                 limit=limit,
-                workspace=principal.workspace,
+                workspace=None if installation else principal.workspace,
                 types=types,
                 about=about,
                 newest_first=newest_first,
                 before=before,
-                unseen=unseen(principal),
+                unseen=() if installation else unseen(principal),
             )
             return _entries(tx, rows)
 
@@ -160,17 +168,30 @@ class Ledger:
         self._authorizer.require(principal, Permission.READ, what="the ledger")
         return await self.sign_checkpoint()
 
-    async def export(self, principal: Principal, directory: Path) -> int:
-        """Writes a bundle that `verify.py`, copied into it, checks without us. Returns the count of entries."""
-        self._authorizer.require(principal, Permission.AUDIT, what="the ledger")
-        if unseen(principal):
+    async def export(self, principal: Principal, directory: Path, *, installation: bool = False) -> int:
+        """Writes a bundle that `verify.py`, copied into it, checks without us. Returns the count of entries.
+
+        Args:
+            principal: an auditor of the workspace, or of the installation.
+            directory: is made.
+            installation: every workspace's entries, instead of this one's.
+
+        Raises:
+            PermissionDenied: the principal may not, or is denied some object of the workspace.
+        """
+        if installation:
+            self._authorizer.require_everywhere(principal, Permission.AUDIT, what="the whole ledger")
+        else:
+            self._authorizer.require(principal, Permission.AUDIT, what="the ledger")
+        if not installation and unseen(principal):
             raise PermissionDenied(
                 f"{principal.name} may not read everything of this workspace, so not export its ledger.",
                 hint="Let an auditor who is denied nothing do it.",
             )
 
         def begin(tx: Tx) -> None:
-            self.record(tx, principal, "export.made", {"workspace": principal.workspace})
+            data = {"of": "installation" if installation else "workspace"}
+            self.record(tx, principal, "export.made", {"workspace": principal.workspace}, data)
 
         await self._db.write(begin)
         note = await self.sign_checkpoint()
@@ -179,7 +200,7 @@ class Ledger:
             write_export,
             self._db,
             directory,
-            workspace=principal.workspace,
+            workspace=None if installation else principal.workspace,
             checkpoint=note,
             size=size,
             vkeys=[self.vkey],

@@ -226,9 +226,10 @@ def read_leaves(tx: Tx, start: int, limit: int) -> Sequence[sa.Row[Any]]:
     return tx.all(query.order_by(node.c.index).limit(limit))
 
 
-def indexes_of(tx: Tx, workspace: str, size: int) -> list[int]:
-    """Places of a workspace's entries below `size`, ascending."""
-    query = sa.select(entry.c.index.label("place")).where(entry.c.workspace == workspace, entry.c.index < size)
+def indexes_of(tx: Tx, workspace: str | None, size: int) -> list[int]:
+    """Places of a workspace's entries (None: of all) below `size`, ascending."""
+    query = sa.select(entry.c.index.label("place")).where(entry.c.index < size)
+    query = query if workspace is None else query.where(entry.c.workspace == workspace)
     return [row.place for row in tx.all(query.order_by(entry.c.index))]
 
 
