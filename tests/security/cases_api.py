@@ -190,6 +190,13 @@ _SERVING = {
         ("endpoint.created", "revision.created", "rollout.started"),
     ),
     "POST endpoints/{name:str}/rollback": Case(lambda s: Ask(path={"name": s.watched}), ("traffic.shifted",)),
+    "GET endpoints/{name:str}/keys": Case(lambda s: Ask(path={"name": s.endpoint})),
+    "POST endpoints/{name:str}/keys": Case(
+        lambda s: Ask(path={"name": s.endpoint}, json={"name": s.name()}), ("endpoint_key.created",)
+    ),
+    "DELETE endpoints/{name:str}/keys/{key:str}": Case(
+        lambda s: Ask(path={"name": s.endpoint, "key": s.new_key()}), ("endpoint_key.revoked",)
+    ),
     "POST endpoints/{name:str}/abort": Case(
         lambda s: Ask(path=_new_endpoint(s), json={"reason": "no"}), ("rollout.aborted",)
     ),

@@ -145,6 +145,9 @@ class Story:
         self.post("experiments/set-experiment-tag", experiment_id=made, key="k", value=HUSH)
         return made
 
+    def new_key(self) -> str:
+        return str(self.api("POST", f"endpoints/{self.endpoint}/keys", json={"name": self.name()})["key"]["id"])
+
     def new_run(self) -> str:
         made = self.post("runs/create", experiment_id=self.experiment, run_name=self.name())
         return str(made["run"]["info"]["run_id"])

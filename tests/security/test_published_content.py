@@ -1,14 +1,13 @@
 """Content that turns against who opens it: scripts in files, names and errors; pickles; leaks in error messages."""
 
-import ast
 import io
 import pickle
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
-import modelkeel
 from modelkeel.core.errors import InvalidInput
 from modelkeel.core.paths import unpack
 from tests.security.attack_kit import CANARY, PROXY, V2, Victim
@@ -169,26 +168,46 @@ def test_no_pickle_is_ever_loaded_by_the_server(victim: Victim, tmp_path: Path, 
     assert not mark.exists()
 
 
-# Where a loader that runs code may be named at all; each runs in a process of the user's, or confined.
-LOADERS = {"pickle", "cloudpickle", "joblib", "dill", "marshal", "shelve", "torch", "jsonpickle", "numpy.load"}
-MAY_LOAD = {
-    "sdk/values/pickled.py",  # results of the user's own steps, in the user's own process
-    "sdk/reproducing/meaning.py",  # compares two models in the process of who reproduces, which confines it
-    "runtime/native_worker.py",  # the process of a native model, which is confined
+DOCUMENTS = {
+    "CVE-2017-18342-object": b"flavors: !!python/object/apply:os.system ['touch {mark}']",
+    "CVE-2017-18342-new": b"signature: !!python/object/new:pathlib.Path ['{mark}']",
+    "CVE-2019-11253-laughs": b"a0: &a0 [1]\n"
+    + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 20)) for n in range(1, 15))
+    + b"signature: {inputs: *a14}\nflavors: *a14",
+    "deep": b"signature: " + b"[" * 100_000,
+    "deep-and-closed": b"signature: " + b"[" * 20_000 + b"]" * 20_000,
+    "deep-text": b"signature: {inputs: '" + b"[" * 100_000 + b"]" * 100_000 + b"'}",
+    "less-deep-text": b"signature: {inputs: '" + b"[" * 900 + b"]" * 900 + b"'}",
+    "many": b"flavors:\n" + b"".join(b"  k%d: [1,2,3]\n" % n for n in range(45_000)),
+    "large": b"flavors: {}\nx: " + b"a" * 30_000_000,
+    "malformed": b"{\x00",
+    "cyclic": b"&a [*a]",
+    "cyclic-fields": b"&a {flavors: *a, signature: *a}",
+    "not-utf8": b"\xff\xfe\x00",
+    "date": b"flavors: {2001-01-01: 1, a: 2}",
+    "merge": b"<<: [1, 2]",
 }
 
 
-def test_no_module_of_the_server_imports_a_loader_that_runs_code():
-    """CVE-2024-37052 to 37061: every flavour's `load_model` unpickles what somebody uploaded."""
-    root = Path(modelkeel.__file__).parent
-    found = set()
-    for file in root.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if {name.partition(".")[0] for name in names} & LOADERS:
-                found.add(str(file.relative_to(root)))
-    assert found <= MAY_LOAD, "run it in a confined process, and name that module here with the reason"
+@pytest.mark.parametrize("case", DOCUMENTS)
+def test_a_document_of_a_model_is_data_and_small(victim: Victim, tmp_path: Path, case: str):
+    """What describes a model is read by the server: for the page, and by the gates of a promotion."""
+    mark = tmp_path / "made"
+    run = victim.post("runs/create", experiment_id=victim.experiment)["run"]["info"]["run_id"]
+    at = f"{PROXY}/{victim.experiment}/{run}/artifacts/model/MLmodel"
+    content = DOCUMENTS[case].replace(b"{mark}", str(mark).encode())
+    victim.owner.put(at, content=content).raise_for_status()
+    name = f"doc-{case}"
+    victim.post("registered-models/create", name=name)
+    victim.post("model-versions/create", name=name, source=f"runs:/{run}/model", run_id=run)
+    victim.owner.put(f"/api/v1/policies/{name}", json={"schema": True}).raise_for_status()
+    start = time.monotonic()
+    shown = victim.owner.get(f"/api/v1/models/{name}/versions/1")
+    asked = victim.owner.post("/api/v1/promotions", json={"model": name, "version": 1, "alias": "champion"})
+    assert time.monotonic() - start < 3
+    assert shown.status_code == 200, shown.text[:300]
+    assert asked.json()["status"] == "refused", asked.text[:300]
+    assert not mark.exists()
 
 
 def _tar(*members: tuple[str, bytes, str]) -> io.BytesIO:

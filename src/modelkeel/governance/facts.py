@@ -1,5 +1,6 @@
 """Gathers what the gates look at, from the registry, the run and the model's files. Writes nothing."""
 
+import asyncio
 from typing import Any
 
 from modelkeel.core.access import Principal
@@ -9,13 +10,13 @@ from modelkeel.governance.models import Candidate, Champion, Dataset
 from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
 from modelkeel.pipelines.service import Pipelines
+from modelkeel.registry import mlmodel
 from modelkeel.registry.models import ModelVersion
 from modelkeel.registry.service import Registry
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.tracking.models import CONTEXT_TAG, Run
 from modelkeel.tracking.service import Tracking
 
-MLMODEL = "MLmodel"
 MOST_LAUNCHES = 1_000  # a launched run may have a launched run as its source, back to the one that a person started
 
 
@@ -135,11 +136,9 @@ class Facts:
 
     async def _schema(self, version: ModelVersion) -> dict[str, Any]:
         """The schema of the model's `MLmodel` file: those of `inputs` and `outputs` that it describes."""
-        import yaml  # type: ignore[import-untyped]
-
-        digest = next((file.digest for file in version.files if file.path == MLMODEL), None)
-        if digest is None:
+        file = next((file for file in version.files if file.path == mlmodel.NAME), None)
+        if file is None or file.size > mlmodel.LARGEST:
             return {}
-        described = yaml.safe_load(await self._blobs.read(digest))
-        schema = described.get("signature") if isinstance(described, dict) else None
+        described = await asyncio.to_thread(mlmodel.read_mlmodel, await self._blobs.read(file.digest))
+        schema = None if described is None else described.get("signature")
         return {key: value for key, value in schema.items() if value} if isinstance(schema, dict) else {}

@@ -1,5 +1,6 @@
 """The registry for the page and the command line; the `mlflow` client has routes of its own in `protocols`."""
 
+import asyncio
 from typing import Annotated
 
 from litestar import Router, get
@@ -9,6 +10,7 @@ from litestar.response import Stream
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import NotFound
 from modelkeel.http.files import attachment
+from modelkeel.registry import mlmodel
 from modelkeel.registry.service import Registry
 from modelkeel.registry.views import (
     ModelPage,
@@ -20,8 +22,6 @@ from modelkeel.registry.views import (
     version_view,
 )
 from modelkeel.tracking.service import Tracking
-
-LARGEST_MLMODEL = 1 << 20
 
 
 def router(registry: Registry, tracking: Tracking) -> Router:
@@ -48,10 +48,11 @@ def router(registry: Registry, tracking: Tracking) -> Router:
     @get("/models/{name:str}/versions/{version:int}", summary="A version with its files and schema")
     async def version(principal: Principal, name: str, version: int) -> VersionDetail:
         found = await registry.model_version(principal, name, version)
-        described = next((file for file in found.files if file.path == "MLmodel"), None)
+        described = next((file for file in found.files if file.path == mlmodel.NAME), None)
         schema = None
-        if described is not None and described.size <= LARGEST_MLMODEL:
-            schema = parse_schema(b"".join([piece async for piece in tracking.stream(described)]))
+        if described is not None and described.size <= mlmodel.LARGEST:
+            content = b"".join([piece async for piece in tracking.stream(described)])
+            schema = await asyncio.to_thread(parse_schema, content)
         return VersionDetail(version_view(found), found.files, schema, found.source, found.artifact_uri)
 
     @get("/models/{name:str}/versions/{version:int}/files/{path:path}", summary="A file of a version")

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import msgspec
-import yaml  # type: ignore[import-untyped]
 
 from modelkeel.core.clock import rfc3339
+from modelkeel.registry.mlmodel import read_mlmodel
 from modelkeel.registry.models import ModelVersion, RegisteredModel
 from modelkeel.tracking.models import ArtifactFile
 
@@ -112,10 +112,14 @@ def model_row(found: RegisteredModel, latest: int | None) -> ModelRow:
 
 def parse_schema(mlmodel: bytes) -> ModelSchema | None:
     """The schema in an `MLmodel` file; None if it can't be read."""
+    described = read_mlmodel(mlmodel)
+    if described is None:
+        return None
     try:
-        described = yaml.safe_load(mlmodel)
         signature = described.get("signature") or {}
         parts = {part: json.loads(signature[part]) for part in ("inputs", "outputs", "params") if signature.get(part)}
-        return ModelSchema(**parts, flavors=sorted(described.get("flavors") or {}))
-    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
+        schema = ModelSchema(**parts, flavors=sorted(described.get("flavors") or {}))
+        msgspec.json.encode(parts)  # what is nested too deep to be answered is not read either
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return None
+    return schema
