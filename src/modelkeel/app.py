@@ -28,7 +28,6 @@ from modelkeel.governance.service import Governance
 from modelkeel.http.auth import Authentication, current_principal, signed_in
 from modelkeel.http.description import DescriptionConfig
 from modelkeel.http.guard import LOCAL, Guard
-from modelkeel.http.outgoing import Outgoing
 from modelkeel.http.problems import HANDLERS
 from modelkeel.identity import access_routes, sign_in_routes
 from modelkeel.identity import routes as identity_routes
@@ -53,7 +52,7 @@ from modelkeel.protocols.mlflow import routes as mlflow_routes
 from modelkeel.registry import routes as registry_routes
 from modelkeel.registry.service import Registry
 from modelkeel.serving import routes as serving_routes
-from modelkeel.serving.controller import Controller
+from modelkeel.serving.controller import KEYS_HOLD, Controller
 from modelkeel.serving.prepare import Preparer
 from modelkeel.serving.service import Serving
 from modelkeel.storage.blobs import BlobStore
@@ -87,6 +86,7 @@ class Settings:
         oidc: the provider by which people sign in; none: local accounts only.
         read: further files and folders that pipelines started by the server may read.
         secrets: which of them may ask for which secrets, each as `PIPELINE:NAME`.
+        keys_hold: for how many seconds at most prediction processes that hear from the server no more take keys.
         public_url: where browsers reach the server, if not at `url`: behind a proxy that speaks https, for example.
     """
 
@@ -103,6 +103,7 @@ class Settings:
     public_url: str | None = None
     read: tuple[Path, ...] = ()
     secrets: tuple[str, ...] = ()
+    keys_hold: float = KEYS_HOLD
 
     @property
     def url(self) -> str:
@@ -215,6 +216,7 @@ class Keel:
             RuntimeJudge(plane),
             deployment_guard,
             anonymous=settings.anonymous,
+            keys_hold=settings.keys_hold,
         )
         monitoring = Monitoring(
             database,
@@ -362,6 +364,7 @@ def _provider(keel: Keel) -> list[Router]:
     if settings.oidc is None:
         return []
     # Imported only here: the provider's libraries take long to load.
+    from modelkeel.http.outgoing import Outgoing
     from modelkeel.identity import oidc_routes
     from modelkeel.identity.oidc import Oidc
     from modelkeel.identity.provided import Provided

@@ -30,6 +30,7 @@ _COMMANDS = (
     ("users", "users:users", "People and service accounts of the workspace."),
     ("token", "token:token", "API tokens."),
     ("workspaces", "workspaces:workspaces", "Workspaces, each with its own roles."),
+    ("keys", "keys:keys", "Keys that open one endpoint's prediction address."),
     ("grant", "grants:grant", "Grant permissions on one experiment, model or endpoint."),
     ("deny", "grants:deny", "Deny them."),
     ("grants", "grants:grants", "List grants and denials."),

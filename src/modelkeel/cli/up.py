@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import httpx
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from modelkeel.core.errors import Unavailable
 
@@ -30,6 +29,7 @@ def up(
     allow_host: tuple[str, ...] = (),
     allow_read: tuple[Path, ...] = (),
     secret: tuple[str, ...] = (),
+    keys_hold: Annotated[float, Parameter(validator=validators.Number(gte=1, lte=300))] = 300,
     public_url: str | None = None,
     oidc_issuer: Annotated[str | None, Parameter(env_var="MODELKEEL_OIDC_ISSUER")] = None,
     oidc_client: Annotated[str, Parameter(env_var="MODELKEEL_OIDC_CLIENT")] = "modelkeel",
@@ -67,6 +67,8 @@ def up(
         A file or folder that pipelines started by the server may read, such as their data; may be given several times.
     secret
         PIPELINE:NAME lets a pipeline that the server starts ask for a secret of this host; may be given several times.
+    keys_hold
+        For how many seconds at most, 1 to 300, prediction processes take keys once they hear from the server no more.
     public_url
         Where browsers reach the server, such as https://keel.example, if a proxy stands before it.
     oidc_issuer
@@ -111,6 +113,7 @@ def up(
         public_url,
         tuple(path.absolute() for path in allow_read),
         secret,
+        keys_hold,
     )
     serve(settings, secrets.token_urlsafe(16))
 
@@ -157,6 +160,8 @@ def _end_predictions(folder: Path) -> bool:
 
 
 def _detach(folder: Path) -> None:
+    import httpx
+
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = folder / "server.json"
     state.unlink(missing_ok=True)

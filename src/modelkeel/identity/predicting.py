@@ -17,3 +17,8 @@ def prediction_tokens(tx: Tx) -> list[tuple[str, int | None, Principal]]:
         except KeelError:  # its owner has no role there any more
             continue
     return found
+
+
+def known_tokens(tx: Tx) -> list[tuple[str, int | None]]:
+    """Every token good now: SHA-256 of the secret, expiry in ms (None: never)."""
+    return [(str(row.hash), row.expires) for row in store.live_tokens(tx)]

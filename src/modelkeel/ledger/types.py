@@ -31,6 +31,7 @@ _NAMES = {
     "incident": "opened updated closed",
     "endpoint": "created updated deleted",
     "revision": "created ready failed retired",
+    "endpoint_key": "created revoked",
     "traffic": "shifted",
     "rollout": "started advanced completed aborted",
     "monitor": "created updated deleted",

@@ -2,13 +2,36 @@
 
 import hashlib
 import ipaddress
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from modelkeel.core.errors import PermissionDenied, Unauthenticated
 from modelkeel.wire.serving import Endpoint
 
+DAY_MS = 86_400_000
 _LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain"})
+
+
+class Uses:
+    """On which day each key was used last; days count from 1970."""
+
+    __slots__ = ("_days", "_fresh")
+
+    def __init__(self) -> None:
+        self._days: dict[str, int] = {}
+        self._fresh: dict[str, int] = {}
+
+    def note(self, digest: str, now: int) -> None:
+        """A key was used, at `now` in ms since 1970."""
+        day = now // DAY_MS
+        if self._days.get(digest) != day:
+            self._days[digest] = self._fresh[digest] = day
+
+    def take(self) -> dict[str, int]:
+        """What was not yet taken: days by the key's hash."""
+        fresh, self._fresh = self._fresh, {}
+        return fresh
 
 
 class Guard:
@@ -16,12 +39,16 @@ class Guard:
 
     Args:
         endpoint: whose keys.
+        known: when keys that are good somewhere end, by hash.
+        uses: hears of each key that opened.
     """
 
-    __slots__ = ("_anonymous", "_keys")
+    __slots__ = ("_anonymous", "_keys", "_known", "_uses")
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, known: Mapping[str, int | None], uses: Uses) -> None:
+        self._uses = uses
         self._anonymous = endpoint.anonymous
+        self._known = known
         self._keys = {key.hash: key.expires for key in endpoint.keys}
 
     def check(self, authorization: bytes | None, now: int) -> None:
@@ -33,6 +60,7 @@ class Guard:
 
         Raises:
             Unauthenticated: there is no key, or it is unknown or expired.
+            PermissionDenied: the key is good elsewhere, but not here.
         """
         if self._anonymous:
             return
@@ -40,8 +68,13 @@ class Guard:
             raise Unauthenticated("This endpoint needs a key.", hint="Send it as `Authorization: Bearer …`.")
         digest = hashlib.sha256(authorization[7:].strip()).hexdigest()
         expires = self._keys.get(digest, 0)
-        if expires is not None and expires <= now:
-            raise Unauthenticated("The key is unknown or expired.", hint="Ask the endpoint's owner for a new one.")
+        if expires is None or expires > now:
+            self._uses.note(digest, now)
+            return
+        elsewhere = self._known.get(digest, 0)
+        if elsewhere is None or elsewhere > now:
+            raise PermissionDenied("This key does not open this endpoint.", hint="Ask its owner for one that does.")
+        raise Unauthenticated("The key is unknown or expired.", hint="Ask the endpoint's owner for a new one.")
 
 
 def check_browser(

@@ -167,7 +167,7 @@ class Application:
         for live in self.state.live.endpoints if self.state.live else ():
             try:
                 live.guard.check(authorization, now_ms())
-            except Unauthenticated:
+            except (Unauthenticated, PermissionDenied):
                 continue
             return
         raise Unauthenticated("The metrics need an endpoint's key.")

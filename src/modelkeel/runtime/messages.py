@@ -51,6 +51,7 @@ class Hello(msgspec.Struct, tag="hello"):
 
     generation: int
     failures: dict[str, str]
+    renewal: int = 0
 
 
 class Done(msgspec.Struct, tag="done"):
@@ -62,6 +63,12 @@ class Done(msgspec.Struct, tag="done"):
     failures: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class Used(msgspec.Struct, tag="used"):
+    """On which day, counted from 1970, each of these keys was used last; by hash."""
+
+    days: dict[str, int]
+
+
 class WantMetrics(msgspec.Struct, tag="want-metrics"):
     """Somebody asks this runtime for the counters of all."""
 
@@ -69,6 +76,6 @@ class WantMetrics(msgspec.Struct, tag="want-metrics"):
 
 
 ToRuntime = Prepare | Commit | Abort | Report | Merged | Stop
-FromRuntime = Hello | Done | WantMetrics
+FromRuntime = Hello | Done | Used | WantMetrics
 to_runtime = msgspec.msgpack.Decoder(ToRuntime)
 from_runtime = msgspec.msgpack.Decoder(FromRuntime)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelkeel.core.errors import NotFound, Refused, Unavailable
-from modelkeel.runtime.access import Guard
+from modelkeel.runtime.access import Guard, Uses
 from modelkeel.runtime.batching import Lane
 from modelkeel.runtime.metrics import Registry, Series
 from modelkeel.runtime.oip import InputReader
@@ -62,15 +62,25 @@ class LiveEndpoint:
         paths: champion first.
         shadow: who sees the requests besides.
         registry: the process's counters.
+        known: when keys that are good somewhere end, by hash.
+        uses: hears of each key that opened.
     """
 
     __slots__ = ("_salt", "endpoint", "guard", "paths", "refused", "shadow")
 
-    def __init__(self, endpoint: Endpoint, paths: tuple[Path, ...], shadow: Path | None, registry: Registry) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        paths: tuple[Path, ...],
+        shadow: Path | None,
+        registry: Registry,
+        known: Mapping[str, int | None],
+        uses: Uses,
+    ) -> None:
         self.endpoint = endpoint
         self.paths = paths
         self.shadow = shadow
-        self.guard = Guard(endpoint)
+        self.guard = Guard(endpoint, known, uses)
         self.refused = registry.series(endpoint.workspace, endpoint.name)
         self._salt = hashlib.blake2b(endpoint.id.encode(), digest_size=16).digest()
 
@@ -141,17 +151,19 @@ class LiveTable:
 
     Attributes:
         generation: of the table it was made from.
+        renewal: of the same.
         targets: by path of the address.
         endpoints: all of them.
     """
 
     generation: int
+    renewal: int
     targets: Mapping[str, Target]
     endpoints: tuple[LiveEndpoint, ...]
 
 
 def build(
-    table: RoutingTable, loaded: Mapping[str, Loaded], failures: Mapping[str, str], registry: Registry
+    table: RoutingTable, loaded: Mapping[str, Loaded], failures: Mapping[str, str], registry: Registry, uses: Uses
 ) -> LiveTable:
     """The live form of a table.
 
@@ -160,8 +172,10 @@ def build(
         loaded: by revision id.
         failures: why the others are not.
         registry: the process's counters.
+        uses: when keys were used.
     """
     revisions = {revision.id: revision for revision in table.revisions}
+    known = {key.hash: key.expires for key in table.known}
     lives = []
     for endpoint in table.endpoints:
 
@@ -187,9 +201,9 @@ def build(
             until = 1.0 if weight >= total else weight / total
             paths.append(way(route.revision, "canary" if i else "champion", until))
         shadow = way(endpoint.shadow, "shadow", 0.0) if endpoint.shadow else None
-        lives.append(LiveEndpoint(endpoint, tuple(paths), shadow, registry))
+        lives.append(LiveEndpoint(endpoint, tuple(paths), shadow, registry, known, uses))
     targets = {address: target for live in lives for address, target in _addresses(live)}
-    return LiveTable(table.generation, targets, tuple(lives))
+    return LiveTable(table.generation, table.renewal, targets, tuple(lives))
 
 
 def check(table: RoutingTable) -> None:

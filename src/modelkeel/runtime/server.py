@@ -31,6 +31,7 @@ from modelkeel.runtime.messages import (
     Report,
     Stop,
     ToRuntime,
+    Used,
     WantMetrics,
     to_runtime,
 )
@@ -40,6 +41,8 @@ from modelkeel.runtime.state import State
 from modelkeel.wire.serving import RoutingTable
 
 GATHER_SECONDS = 2.0
+READINGS = 3
+USES_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -78,6 +81,7 @@ class Runtime:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)  # answers make no cycles; the usual 700 cost a tenth of the rate
+        await self._load_stored()  # keys that were revoked meanwhile
         local = is_loopback(listener.getsockname()[0])
         config = uvicorn.Config(
             Application(self._state, self._gather, local, max_body, hosts),
@@ -96,21 +100,28 @@ class Runtime:
         )
         self._server = uvicorn.Server(config)
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-        self._tell(Hello(self._state.live.generation if self._state.live else 0, self._state.failures))
+        live = self._state.live
+        self._tell(Hello(live.generation if live else 0, self._state.failures, live.renewal if live else 0))
         listening = asyncio.create_task(self._listen(reader))
+        telling = asyncio.create_task(self._tell_uses())
         await serving
         listening.cancel()
+        telling.cancel()
         await self._state.close()
         await asyncio.to_thread(self._state.spool.close)
 
     async def _load_stored(self) -> None:
-        table = await asyncio.to_thread(read_table, self._folder)
-        try:
-            await self._state.prepare(table, tolerant=True)
-        except Refused:
-            _log.exception("the stored routing table is not usable")
-            await self._state.prepare(RoutingTable())
-        self._state.commit()
+        for _ in range(READINGS):
+            table = await asyncio.to_thread(read_table, self._folder)
+            live = self._state.live
+            if live is not None and (live.generation, live.renewal) == (table.generation, table.renewal):
+                return  # while models were loaded, no key was revoked
+            try:
+                await self._state.prepare(table, tolerant=True)
+            except Refused:
+                _log.exception("the stored routing table is not usable")
+                await self._state.prepare(RoutingTable())
+            self._state.commit()
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while (frame := await read_frame(reader)) is not None:
@@ -118,6 +129,12 @@ class Runtime:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._stop(10.0)
+
+    async def _tell_uses(self) -> None:
+        while True:
+            await asyncio.sleep(USES_SECONDS)
+            if days := self._state.uses.take():
+                self._tell(Used(days))
 
     async def _handle(self, message: ToRuntime) -> None:
         if isinstance(message, Merged):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from modelkeel.core.errors import KeelError, Refused
+from modelkeel.runtime.access import Uses
 from modelkeel.runtime.batching import Lane
 from modelkeel.runtime.loading import load
 from modelkeel.runtime.metrics import Registry, Snapshot
@@ -28,6 +29,7 @@ class State:
         live: what is served now; None until the first table is there.
         failures: why a revision of the live table isn't loaded, by id.
         registry: the counters.
+        uses: when keys were used.
         spool: the prediction log's writer.
     """
 
@@ -35,6 +37,7 @@ class State:
         self.live: LiveTable | None = None
         self.failures: dict[str, str] = {}
         self.registry = Registry()
+        self.uses = Uses()
         self.spool = spool
         self._folder = folder
         self._slot = slot
@@ -86,7 +89,7 @@ class State:
         if self._next is None:
             raise Refused("No routing table is prepared.")
         (table, loaded, failures), self._next = self._next, None
-        self.live = build(table, loaded, failures, self.registry)
+        self.live = build(table, loaded, failures, self.registry, self.uses)
         old, self._loaded, self.failures = self._loaded, loaded, failures
         self._retire(have for id_, have in old.items() if loaded.get(id_) is not have)
 

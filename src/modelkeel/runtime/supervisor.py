@@ -20,6 +20,7 @@ import msgspec
 
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, KeelError, Refused, Unavailable
+from modelkeel.runtime.access import DAY_MS
 from modelkeel.runtime.framing import pack, read_frame, short_address
 from modelkeel.runtime.messages import Merged, Prepare
 from modelkeel.runtime.recovery import any_lives, recover
@@ -132,7 +133,8 @@ class Supervisor:
 
     async def _try(self, table: RoutingTable) -> Applied | NotApplied:
         try:
-            await self._wait_ready()
+            if not self._renews(table):  # a revoked key waits for no process that starts: it reads what is stored
+                await self._wait_ready()
             async with self._turn:
                 await self._apply(table)
         except Refused as error:
@@ -144,13 +146,30 @@ class Supervisor:
     def status(self) -> Status:
         """The state of everything."""
         workers = [worker.status() for worker in self._workers]
-        return Status(os.getpid(), self._host, self._port, self._table.generation, self._started, __version__, workers)
+        table = self._table
+        at = (os.getpid(), self._host, self._port, table.generation, self._started)
+        return Status(*at, __version__, workers, table.renewal, self._used())
+
+    def _used(self) -> dict[str, int]:
+        """Days, by key, of today and yesterday; older ones were told."""
+        recent = now_ms() // DAY_MS - 1
+        found: dict[str, int] = {}
+        for worker in self._workers:
+            for digest, day in worker.used.items():
+                if day >= recent:
+                    found[digest] = max(day, found.get(digest, 0))
+        return found
+
+    def _renews(self, table: RoutingTable) -> bool:
+        """Whether only keys differ from what is served."""
+        return _keyless(table) == _keyless(self._table)
 
     async def _apply(self, table: RoutingTable) -> None:
-        if table.generation < self._table.generation:
-            raise Refused(f"Generation {table.generation} is older than {self._table.generation}, which is served.")
+        asked, served = (table.generation, table.renewal), (self._table.generation, self._table.renewal)
+        if asked < served:
+            raise Refused(f"Generation {asked} is older than {served}, which is served.")
         ready = [worker for worker in self._workers if worker.ready.is_set()]
-        if not ready:
+        if not ready and not self._renews(table):
             raise Unavailable("No runtime is up.", hint="The serving log says why.")
         results = await asyncio.gather(
             *(worker.prepare(Prepare(0, table), LOAD_SECONDS) for worker in ready), return_exceptions=True
@@ -164,10 +183,12 @@ class Supervisor:
                 for reason in (failure.reasons if isinstance(failure, Refused) and failure.reasons else [str(failure)])
             )
             raise Refused("The routing table was not applied.", reasons=list(reasons))
-        # From here on the table stands: a runtime that dies now is brought up to date when it is back.
+        # From here on the table stands: a runtime that dies now reads it, or is brought up to date, when it is back.
         self._table = table
-        await asyncio.gather(*(worker.commit(table.generation) for worker in ready), return_exceptions=True)
-        await asyncio.to_thread(_store, self._folder, table)
+        try:
+            await asyncio.to_thread(_store, self._folder, table)
+        finally:
+            await asyncio.gather(*(worker.commit(table) for worker in ready), return_exceptions=True)
 
     async def _wait_ready(self) -> None:
         """Waits for runtimes that are starting; not under the lock, which they need to become ready."""
@@ -178,14 +199,14 @@ class Supervisor:
 
     async def _update(self, worker: Worker) -> None:
         """Brings a runtime that has just started to the table that the others serve."""
-        if worker.generation == self._table.generation and not self._turn.locked():
+        if worker.serves(self._table) and not self._turn.locked():
             worker.ready.set()
             return
         async with self._turn:
             try:
-                if worker.generation != self._table.generation:
+                if not worker.serves(self._table):
                     await worker.prepare(Prepare(0, self._table, tolerant=True), LOAD_SECONDS)
-                    await worker.commit(self._table.generation)
+                    await worker.commit(self._table)
                 worker.ready.set()
             except KeelError as error:
                 _log.warning("runtime %s can't be brought up to date: %s", worker.slot, error)
@@ -195,6 +216,11 @@ class Supervisor:
         results = await asyncio.gather(*(other.report() for other in up), return_exceptions=True)
         snapshots = [done.snapshot for done in results if not isinstance(done, BaseException) and done.snapshot]
         worker.answer(sequence, Merged(sequence, snapshots))
+
+
+def _keyless(table: RoutingTable) -> RoutingTable:
+    endpoints = tuple(msgspec.structs.replace(endpoint, keys=()) for endpoint in table.endpoints)
+    return msgspec.structs.replace(table, endpoints=endpoints, known=(), renewal=0)
 
 
 def _stored(folder: Path) -> RoutingTable:

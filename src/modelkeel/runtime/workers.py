@@ -23,11 +23,12 @@ from modelkeel.runtime.messages import (
     Report,
     Stop,
     ToRuntime,
+    Used,
     WantMetrics,
     from_runtime,
 )
 from modelkeel.runtime.recovery import recover_worker
-from modelkeel.wire.serving import WorkerStatus
+from modelkeel.wire.serving import RoutingTable, WorkerStatus
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
@@ -59,6 +60,8 @@ class Worker:
         self.slot = slot
         self.ready = asyncio.Event()
         self.generation = 0
+        self.renewal = 0
+        self.used: dict[str, int] = {}
         self.failures: dict[str, str] = {}
         self._folder = folder
         self._listener = listener
@@ -72,6 +75,10 @@ class Worker:
         self._restarts = 0
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def serves(self, table: RoutingTable) -> bool:
+        """Whether it has this table, with these keys."""
+        return (self.generation, self.renewal) == (table.generation, table.renewal)
 
     def status(self) -> WorkerStatus:
         """How it is."""
@@ -126,10 +133,10 @@ class Worker:
         """Has it load a table."""
         await self.ask(message, seconds)
 
-    async def commit(self, generation: int) -> None:
-        """Has it swap to the prepared table, which has this generation."""
+    async def commit(self, table: RoutingTable) -> None:
+        """Has it swap to this table, which it prepared."""
         done = await self.ask(Commit(0), 10.0)
-        self.generation = generation
+        self.generation, self.renewal = table.generation, table.renewal
         self.failures = done.failures
 
     async def abort(self) -> None:
@@ -194,15 +201,18 @@ class Worker:
             await self._process.wait()
             self._process = None
 
-    def _receive(self, message: Hello | Done | WantMetrics) -> None:
+    def _receive(self, message: Hello | Done | Used | WantMetrics) -> None:
         match message:
             case Done():
                 future = self._pending.get(message.seq)
                 if future is not None and not future.done():
                     future.set_result(message)
             case Hello():
-                self.generation, self.failures = message.generation, message.failures
+                self.generation, self.renewal = message.generation, message.renewal
+                self.failures = message.failures
                 self._spawn(self._on_hello(self))
+            case Used():
+                self.used |= message.days
             case WantMetrics():
                 self._spawn(self._on_metrics(self, message.seq))
 

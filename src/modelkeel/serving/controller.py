@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from modelkeel.core.access import Kind, Object, Permission, Principal
 from modelkeel.core.errors import KeelError, Refused
-from modelkeel.identity.predicting import prediction_tokens
+from modelkeel.identity.predicting import known_tokens, prediction_tokens
 from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
 from modelkeel.registry.service import Registry
-from modelkeel.serving import store
+from modelkeel.serving import store, store_keys
 from modelkeel.serving.models import (
     DataPlane,
     DeploymentCheck,
@@ -36,8 +36,8 @@ from modelkeel.wire.serving import Key, RoutingTable
 
 log = logging.getLogger(__name__)
 PAUSE = 0.5
-MINUTE = 60_000
-KEYS_HOLD = 5  # minutes at most that a table's keys stay good once nobody renews it
+KEYS_HOLD = 300.0  # seconds at most that a table's keys stay good once nobody renews it
+RENEWALS = 5  # how often keys are renewed in that time
 OPEN = (RolloutState.PREPARING, RolloutState.SHADOW, RolloutState.STEPPING)
 RIGHTS = frozenset({Permission.READ, Permission.DEPLOY, Permission.PROMOTE, Permission.REGISTER})
 
@@ -58,6 +58,7 @@ class Controller:
         check: DeploymentCheck,
         *,
         anonymous: bool,
+        keys_hold: float = KEYS_HOLD,
     ) -> None:
         self._db = database
         self._ledger = ledger
@@ -69,7 +70,9 @@ class Controller:
         self._judge = judge
         self._check = check
         self._anonymous = anonymous
+        self._renew_ms = round(keys_hold * 1000 / RENEWALS)
         self._applied: RoutingTable | None = None
+        self._used: dict[str, int] = {}
         self._verifying: str | None = None
         self._applying = asyncio.Lock()
 
@@ -195,14 +198,25 @@ class Controller:
         status = await self._plane.status()
         if status is None:
             status = await self._plane.start()
-        if table == self._applied and status.generation == table.generation:
-            return []
+        await self._note_uses(status.used)
+        applied = self._applied
+        if applied is not None:
+            table = msgspec.structs.replace(table, renewal=applied.renewal)
+            if table == applied and (status.generation, status.renewal) == (table.generation, table.renewal):
+                return []
+        table = msgspec.structs.replace(table, renewal=max(table.renewal, status.renewal) + 1)
         reasons = await self._plane.apply(table)
         if not reasons:
             self._applied = table
         elif verifying is None:
             log.error("the prediction processes refuse the routing table: %s", "; ".join(reasons))
         return reasons
+
+    async def _note_uses(self, days: dict[str, int]) -> None:
+        fresh = {digest: day for digest, day in days.items() if self._used.get(digest) != day}
+        if fresh:
+            await self._db.write(lambda tx: store_keys.use(tx, fresh))
+            self._used |= fresh
 
     def _table(self, tx: Tx, verifying: str | None) -> RoutingTable:
         endpoints, wanted = [], {verifying} if verifying else set()
@@ -216,26 +230,38 @@ class Controller:
             wanted |= _candidates(tx, row)
         revisions = {row.id: row for row in store.revisions_with_ids(tx, sorted(wanted)) if row.prepared}
         generation = store.last_generation(tx)
-        keys = {} if self._anonymous else _keys(tx, [row for row, _, _ in endpoints])
-        return routing_table(generation, endpoints, revisions, anonymous=self._anonymous, keys=keys)
+        if self._anonymous:
+            return routing_table(generation, endpoints, revisions, anonymous=True, keys={})
+        keys, known = _keys(tx, [row for row, _, _ in endpoints], self._renew_ms)
+        return routing_table(generation, endpoints, revisions, anonymous=False, keys=keys, known=known)
 
 
-def _keys(tx: Tx, endpoints: list[sa.Row[tuple[object, ...]]]) -> dict[str, tuple[Key, ...]]:
-    """Who may call which endpoint.
+def _keys(
+    tx: Tx, endpoints: list[sa.Row[tuple[object, ...]]], renew_ms: int
+) -> tuple[dict[str, tuple[Key, ...]], tuple[Key, ...]]:
+    """Who may call which endpoint, by its own keys or by tokens; and all that is known anywhere.
 
-    Each key ends within `KEYS_HOLD` minutes and is renewed every minute, so that prediction processes that hear from
-    us no more refuse all keys by then, also ones that were revoked since.
+    Each key ends within `RENEWALS` times `renew_ms`, so that prediction processes that hear from us no more refuse all
+    keys by then, also ones that were revoked since.
     """
-    until = (tx.now // MINUTE + KEYS_HOLD) * MINUTE
-    tokens = prediction_tokens(tx)
-    return {
-        row.id: tuple(
-            Key(digest, until if expires is None else min(expires, until))
-            for digest, expires, who in tokens
-            if who.workspace == row.workspace and who.may(Permission.PREDICT, Object(Kind.ENDPOINT, row.id))
+    until = (tx.now // renew_ms + RENEWALS) * renew_ms
+
+    def held(digest: str, expires: int | None) -> Key:
+        return Key(digest, until if expires is None else min(expires, until))
+
+    tokens, own = prediction_tokens(tx), store_keys.good(tx)
+    keys = {
+        row.id: (
+            *(held(key.hash, key.expires) for key in own if key.endpoint == row.id),
+            *(
+                held(digest, expires)
+                for digest, expires, who in tokens
+                if who.workspace == row.workspace and who.may(Permission.PREDICT, Object(Kind.ENDPOINT, row.id))
+            ),
         )
         for row in endpoints
     }
+    return keys, tuple(held(*one) for one in [*((key.hash, key.expires) for key in own), *known_tokens(tx)])
 
 
 def _candidates(tx: Tx, endpoint: sa.Row[tuple[object, ...]]) -> set[str]:

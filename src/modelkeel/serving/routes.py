@@ -1,9 +1,10 @@
 """Endpoints over HTTP."""
 
 import msgspec
-from litestar import Router, get, post, put
+from litestar import Router, delete, get, post, put
 
 from modelkeel.core.access import Principal
+from modelkeel.serving.keys import EndpointKey, MadeKey, NewKey
 from modelkeel.serving.models import Deploy, Endpoint, RolloutPolicy, Traffic
 from modelkeel.serving.service import Serving
 
@@ -45,5 +46,17 @@ def router(serving: Serving) -> Router:
     async def policy(principal: Principal, name: str, data: RolloutPolicy) -> RolloutPolicy:
         return await serving.set_policy(principal, name, data)
 
-    handlers = [endpoints, endpoint, traffic, deploy, rollback, abort, policy]
+    @get("/endpoints/{name:str}/keys", summary="Keys of an endpoint that are good now, without their secrets")
+    async def keys(principal: Principal, name: str) -> list[EndpointKey]:
+        return await serving.keys.list(principal, name)
+
+    @post("/endpoints/{name:str}/keys", summary="Make a key that opens one endpoint", opt={"writes": "record"})
+    async def create_key(principal: Principal, name: str, data: NewKey) -> MadeKey:
+        return await serving.keys.create(principal, name, data)
+
+    @delete("/endpoints/{name:str}/keys/{key:str}", summary="Revoke a key", opt={"writes": "record"})
+    async def revoke_key(principal: Principal, name: str, key: str) -> None:
+        await serving.keys.revoke(principal, name, key)
+
+    handlers = [endpoints, endpoint, traffic, deploy, rollback, abort, policy, keys, create_key, revoke_key]
     return Router("/api/v1", route_handlers=handlers, tags=["serving"])

@@ -14,6 +14,7 @@ from modelkeel.ledger.service import Ledger
 from modelkeel.registry.models import ModelVersion
 from modelkeel.registry.service import Registry
 from modelkeel.serving import store
+from modelkeel.serving.keys import Keys
 from modelkeel.serving.models import (
     Deploy,
     DeploymentCheck,
@@ -43,6 +44,9 @@ class Serving:
         check: asked before a version takes traffic.
         predict_url: gives the base of the prediction addresses; the port is known once it is bound.
         workspace_names: every workspace's name by id, the first part of a prediction address.
+
+    Attributes:
+        keys: those of the endpoints.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Serving:
         self._check = check
         self._predict_url = predict_url
         self._workspace_names = workspace_names
+        self.keys = Keys(database, ledger, authorizer)
 
     async def deploy(self, principal: Principal, name: str, wanted: Deploy) -> Endpoint:
         """Starts the rollout of a model version at an endpoint, which is made where it is new.

@@ -36,6 +36,7 @@ def routing_table(
     *,
     anonymous: bool,
     keys: Mapping[str, tuple[wire.Key, ...]],
+    known: tuple[wire.Key, ...] = (),
 ) -> wire.RoutingTable:
     """The table for some endpoints.
 
@@ -45,6 +46,7 @@ def routing_table(
         revisions: every revision that is prepared: those in use, and those being verified.
         anonymous: whether callers on this machine need no key.
         keys: who may call otherwise, by the endpoint's id.
+        known: tokens and keys that are good somewhere.
     """
     made = []
     for row, workspace, traffic in endpoints:
@@ -66,7 +68,7 @@ def routing_table(
                 generation=traffic.generation,
             )
         )
-    return wire.RoutingTable(generation, tuple(made), tuple(_revision(row) for row in revisions.values()))
+    return wire.RoutingTable(generation, tuple(made), tuple(_revision(row) for row in revisions.values()), known=known)
 
 
 def _revision(row: sa.Row[Any]) -> wire.Revision:

@@ -128,11 +128,19 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class RoutingTable(msgspec.Struct, frozen=True):
-    """All that the runtimes serve, replaced whole; `generation` counts up."""
+    """All that the runtimes serve, replaced whole.
+
+    Attributes:
+        generation: counts up with every change of traffic.
+        renewal: counts up with every table that is handed over: keys change without a change of traffic.
+        known: tokens and keys that are good somewhere, so that who has one learns that it is not good here.
+    """
 
     generation: int = 0
     endpoints: tuple[Endpoint, ...] = ()
     revisions: tuple[Revision, ...] = ()
+    renewal: int = 0
+    known: tuple[Key, ...] = ()
 
 
 class PredictionRow(msgspec.Struct, frozen=True):
@@ -210,7 +218,12 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True, tag="is"):
-    """The supervisor's state; `port` is the one it bound, also if asked for any free one."""
+    """The supervisor's state.
+
+    Attributes:
+        port: the one it bound, also if asked for any free one.
+        used: on which day, counted from 1970, a key was used last, by its hash; today and yesterday only.
+    """
 
     pid: int
     host: str
@@ -219,6 +232,8 @@ class Status(msgspec.Struct, frozen=True, tag="is"):
     started: int
     version: str
     workers: list[WorkerStatus]
+    renewal: int = 0
+    used: dict[str, int] = {}
 
 
 class Applied(msgspec.Struct, frozen=True, tag="applied"):

@@ -1,4 +1,4 @@
-"""The tables of grants and groups."""
+"""The tables of grants, groups and endpoint keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,4 +34,18 @@ def upgrade() -> None:
         sa.Column("effect", sa.Text, primary_key=True),
         sa.Column("permissions", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "endpoint_key",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("hash", sa.Text, nullable=False, unique=True),
+        sa.Column("workspace", sa.Text, nullable=False),
+        sa.Column("endpoint", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("created_by", sa.Text, nullable=False),
+        sa.Column("expires", sa.BigInteger, nullable=False),
+        sa.Column("revoked", sa.BigInteger),
+        sa.Column("used", sa.Integer),
+        sa.Index("ix_endpoint_key_endpoint", "endpoint"),
     )
