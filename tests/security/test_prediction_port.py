@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from modelkeel.runtime.access import Uses
 from modelkeel.runtime.app import _COMMON
 from modelkeel.runtime.metrics import Registry
 from modelkeel.runtime.routing import build
@@ -127,7 +128,7 @@ def _still_answers(port: Port) -> Iterator[None]:
 
 def test_every_address_wants_a_key_or_is_pinned(port: Port):
     table = read_table(port.server.home / "serving")
-    targets = build(table, {}, {}, Registry()).targets
+    targets = build(table, {}, {}, Registry(), Uses()).targets
     assert len(targets) > 10
     for path, target in targets.items():
         for method in ("GET", "POST"):
