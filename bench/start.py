@@ -29,6 +29,8 @@ def begin(home: Path) -> tuple["subprocess.Popen[bytes]", str]:
     command = [sys.executable, "-m", "modelkeel", "up", "--home", str(home), "--port", "0", "--predict-port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not state.exists():
+        if server.poll() is not None:
+            raise SystemExit(f"the server ended with status {server.returncode}")
         time.sleep(0.005)
     url: str = json.loads(state.read_text())["url"]
     while True:

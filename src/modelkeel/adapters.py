@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from modelkeel.core.access import PERMISSIONS, Principal, Role
@@ -116,6 +115,8 @@ class RuntimeJudge:
 
     async def judge(self, principal: Principal, endpoint: Endpoint, rollout: Rollout) -> Verdict:
         del principal, endpoint  # the counters are by revision
+        import httpx  # takes long to load
+
         try:
             async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
                 text = (await client.get(f"{self._plane.url}/metrics")).raise_for_status().text

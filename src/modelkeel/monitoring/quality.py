@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from modelkeel.monitoring.models import Estimate
 
@@ -101,5 +100,7 @@ def _root(squares: Floats, confidence: float) -> Estimate:
 def _estimate(
     metric: str, value: float, se: float, n: int, confidence: float, *, low: float = -np.inf, high: float = np.inf
 ) -> Estimate:
+    from scipy.special import ndtri  # takes long to load
+
     reach: Any = ndtri(0.5 + confidence / 2) * se
     return Estimate(metric, value, float(max(value - reach, low)), float(min(value + reach, high)), se, n)

@@ -6,7 +6,6 @@ fails there. The effect is Cramér's V, 0 to 1 (Cramér, 1946).
 """
 
 import numpy as np
-from scipy.special import chdtrc
 
 from modelkeel.monitoring.detectors.base import Detector, Measured
 from modelkeel.monitoring.histograms import Counts
@@ -31,6 +30,8 @@ def measure(reference: Counts, current: Counts) -> Measured:
         return Measured(0.0, 1.0)
     expected = np.outer(totals, both.sum(axis=0)) / whole
     statistic = float(((both - expected) ** 2 / expected).sum())
+    from scipy.special import chdtrc  # takes long to load
+
     return Measured(float(np.sqrt(statistic / whole)), float(chdtrc(bins - 1, statistic)))
 
 

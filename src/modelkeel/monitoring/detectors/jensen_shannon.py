@@ -5,7 +5,6 @@ Endres and Schindelin (2003). 0 for identical shares, 1 for shares without a com
 """
 
 import numpy as np
-from scipy.special import rel_entr
 
 from modelkeel.monitoring.detectors.base import Detector, Measured
 from modelkeel.monitoring.histograms import Counts, shares
@@ -15,6 +14,8 @@ def measure(reference: Counts, current: Counts) -> Measured:
     """The distance."""
     r, c = shares(reference), shares(current)
     middle = (r + c) / 2
+    from scipy.special import rel_entr  # takes long to load
+
     divergence = (rel_entr(r, middle).sum() + rel_entr(c, middle).sum()) / (2 * np.log(2))
     return Measured(float(np.sqrt(max(divergence, 0.0))))
 

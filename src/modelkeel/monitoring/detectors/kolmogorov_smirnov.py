@@ -6,7 +6,6 @@ their bins. The probability is the asymptotic one, Q(√(nm/(n+m))·D), and cons
 """
 
 import numpy as np
-from scipy.special import kolmogorov
 
 from modelkeel.monitoring.detectors.base import Detector, Measured
 from modelkeel.monitoring.histograms import Counts, shares
@@ -19,6 +18,8 @@ def measure(reference: Counts, current: Counts) -> Measured:
     if not n or not m:
         return Measured(0.0, 1.0)
     gap = float(np.max(np.abs(np.cumsum(shares(r)) - np.cumsum(shares(c)))))
+    from scipy.special import kolmogorov  # takes long to load
+
     return Measured(gap, float(kolmogorov(np.sqrt(n * m / (n + m)) * gap)))
 
 

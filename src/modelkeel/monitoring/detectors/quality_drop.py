@@ -9,7 +9,6 @@ where the value itself reaches the bar, reference less drop; between the two not
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,8 @@ def judge(
     worse = sign * (reference - current)
     se = float(np.hypot(current_se, reference_se))
     excess = worse - allowed
+    from scipy.special import ndtr, ndtri  # takes long to load
+
     lost = excess > float(ndtri(0.5 + confidence / 2)) * se
     p = float(ndtr(-excess / se)) if se > 0 else float(excess <= 0)
     return Drop(worse, reference - sign * allowed, p, bool(lost), excess <= 0)
