@@ -16,10 +16,11 @@ import pytest
 from tests.conftest import Server, start_server
 
 VALUE = "correct horse battery 77"
+PIN = "918273645"
 CODE = """
 import modelkeel as keel
 
-@keel.step(secrets=["WAREHOUSE"])
+@keel.step(secrets=["WAREHOUSE", "PIN"])
 def load(leak: str) -> int:
     word = keel.secret("WAREHOUSE")
     print("connecting with", word)
@@ -27,6 +28,22 @@ def load(leak: str) -> int:
         return word
     if leak == "file":
         return {"table": ["rows", f"made with {word}"]}
+    if leak.startswith("mlflow"):
+        import mlflow
+        kind = leak.split()[1]
+        if kind == "param":
+            mlflow.log_param("password", word)
+        if kind == "tag":
+            mlflow.set_tag("note", f"by {word}")
+        if kind == "batch":
+            mlflow.log_params({"a": 1, "b": {"url": f"postgresql://me:{word}@host"}})
+        if kind == "metric":
+            mlflow.log_metric("code", int(keel.secret("PIN")))
+        if kind == "text":
+            mlflow.log_text(f"connected with {word}", "log.txt")
+        if kind == "nothing":
+            mlflow.log_param("length", len(word))
+            mlflow.log_text("connected", "log.txt")
     if leak == "error":
         raise RuntimeError(f"refused: {word}")
     return len(word)
@@ -66,11 +83,11 @@ class Place:
                 time.sleep(0.2)
         return dict(run)
 
-    def stored(self) -> list[Path]:
+    def stored(self, value: str = VALUE) -> list[Path]:
         """Files of the server in which the value stands."""
         kept = self.server.home / "secrets"
         files = (p for p in self.server.home.rglob("*") if p.is_file() and not p.is_relative_to(kept))
-        return [path for path in files if VALUE.encode() in path.read_bytes()]
+        return [path for path in files if value.encode() in path.read_bytes()]
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +142,20 @@ def test_what_would_leak_is_refused(place: Place, leak: str, told: str):
     assert done.returncode != 0
     assert told in done.stderr
     assert place.stored() == []
+
+
+@pytest.mark.parametrize("kind", ["param", "tag", "batch", "metric", "text"])
+def test_what_mlflow_would_log_is_refused(place: Place, kind: str):
+    done = place.run(leak=f"mlflow {kind}", WAREHOUSE=VALUE, PIN=PIN)
+    assert done.returncode != 0
+    assert f"holds the value of the secret {'PIN' if kind == 'metric' else 'WAREHOUSE'}" in done.stderr, done.stderr
+    assert place.stored() == []
+    assert place.stored(PIN) == []
+
+
+def test_what_mlflow_logs_without_the_value_is_logged(place: Place):
+    done = place.run(leak="mlflow nothing", WAREHOUSE=VALUE)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_error_is_told_without_the_value(place: Place):

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TextIO
+from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 from modelkeel.core import secrets
 from modelkeel.core.errors import InvalidInput
@@ -17,7 +18,10 @@ SHORTEST = 6
 """Shorter values are not looked for: they stand in too much by chance."""
 _HIDDEN = "[secret]"
 _STEP: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("keel_secrets", default=None)
+_LOCAL = frozenset({"localhost", "::1"})
 _seen: dict[str, str] = {}
+_guarded: set[tuple[str, int | None]] = set()
+_watching = False
 
 
 def secret(name: str) -> str:
@@ -43,7 +47,14 @@ def secret(name: str) -> str:
     value = secrets.resolve(name, os.environ, home_folder() / "secrets")
     if len(value) >= SHORTEST:
         _seen[value] = name
+        _watch()
     return value
+
+
+def guard(url: str) -> None:
+    """Keeps values from the server at `url`: what would be sent there with one in it is refused."""
+    parts = urlsplit(url)
+    _guarded.add(_address(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)))
 
 
 @contextmanager
@@ -65,8 +76,41 @@ def redact(text: str) -> str:
 
 def held_in(content: bytes) -> str | None:
     """The name of a secret whose value stands in some bytes, as it is or as JSON writes it; or None."""
-    forms = ((form, name) for value, name in _seen.items() for form in (value, json.dumps(value)[1:-1]))
+    forms = ((form, name) for value, name in tuple(_seen.items()) for form in (value, json.dumps(value)[1:-1]))
     return next((name for form, name in forms if form.encode() in content), None)
+
+
+def _watch() -> None:
+    """Looks at what this process sends by `http.client`, on which the mlflow client stands, once it knows a secret."""
+    global _watching  # noqa: PLW0603 - an audit hook is the process's own, and stays
+    if not _watching:
+        _watching = True
+        sys.addaudithook(_look_at)
+
+
+def _look_at(event: str, arguments: tuple[Any, ...]) -> None:
+    # https://docs.python.org/3/library/audit_events.html: raising here ends the call before anything is sent.
+    if event != "http.client.send":
+        return
+    connection, data = arguments
+    if _address(connection.host, connection.port) not in _guarded or not isinstance(data, bytes | bytearray):
+        return
+    name = held_in(_without_headers(bytes(data)))
+    if name is not None:
+        raise InvalidInput(
+            f"What would be logged holds the value of the secret {name}.", hint="Log what it opens, not the key."
+        )
+
+
+def _without_headers(data: bytes) -> bytes:
+    """Of a request's head only its first line: credentials belong into headers."""
+    first = data.partition(b"\r\n")[0]
+    return first if first.endswith(b" HTTP/1.1") else data
+
+
+def _address(host: str, port: int | None) -> tuple[str, int | None]:
+    plain = host.lower().strip("[]")
+    return "127.0.0.1" if plain in _LOCAL else plain, port
 
 
 def blot_output() -> None:

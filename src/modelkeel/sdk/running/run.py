@@ -327,6 +327,7 @@ def current() -> RunContext | None:
 @contextmanager
 def running(context: RunContext) -> Iterator[RunContext]:
     """Makes a run the current one."""
+    secrets.guard(context.api.url)
     token = _CURRENT.set(context)
     try:
         yield context
