@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 import sqlalchemy as sa
 
-from modelkeel.core.access import Authorizer, Permission, Principal, Role
+from modelkeel.core.access import Authorizer, Grants, Kind, Permission, Principal, Role, Visible
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, KeelError, NotFound
 from modelkeel.core.secrets import PREFIX, resolve
@@ -98,7 +98,8 @@ class Launches:
 
         def find(tx: Tx) -> tuple[str | None, sa.Row[Any] | None]:
             before = store.run_by_cause(tx, principal.workspace, cause) if cause else None
-            return before, store.last_run(tx, principal.workspace, pipeline, captured=True)
+            at = (tx, principal.workspace, pipeline)
+            return before, store.last_run(*at, captured=True, visible=_tracked_by(principal))
 
         before, source = await self._db.read(find)
         if before is not None:
@@ -248,3 +249,10 @@ class Launches:
 
     async def _account(self, workspace: str) -> Principal:
         return await self._identity.service_account(workspace, ACCOUNT, [Role.CONTRIBUTOR])
+
+
+def _tracked_by(principal: Principal) -> Visible:
+    """The experiments in which somebody who may track in the workspace may do so: all but those denied."""
+    held = principal.grants.get(Kind.EXPERIMENT, Grants())
+    barred = {Permission.READ, Permission.TRACK}
+    return Visible(None, frozenset(at for at, denied in held.denied.items() if barred & denied))

@@ -330,7 +330,8 @@ class Pipelines:
 
     async def _known(self, principal: Principal, wanted: StartRun) -> list[CachedStep]:
         def work(tx: Tx) -> list[CachedStep]:
-            last = store.last_run(tx, principal.workspace, wanted.pipeline, captured=False, project=wanted.project)
+            at = (tx, principal.workspace, wanted.pipeline)
+            last = store.last_run(*at, captured=False, project=wanted.project, visible=self._seen(principal))
             keys = store.keys_of(tx, last.run_id)[:MOST_KNOWN] if last is not None else []
             found = store.cached(tx, principal.workspace, keys, launched=_trusts_launched_only(principal))
             return [reading.cached_of(row) for row in found]

@@ -160,11 +160,12 @@ def sums(tx: Tx, run_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
 
 
 def last_run(
-    tx: Tx, workspace: str, pipeline: str, *, captured: bool, project: str | None = None
+    tx: Tx, workspace: str, pipeline: str, *, captured: bool, project: str | None = None, visible: Visible = EVERYTHING
 ) -> sa.Row[Any] | None:
     """The newest finished run of a pipeline; with `captured` only one whose snapshot and environment are stored."""
     c = pipeline_run.c
     query = sa.select(pipeline_run).where(c.workspace == workspace, c.pipeline == pipeline, c.status == "finished")
+    query = query.where(*runs_within(visible, c.run_id))
     if captured:
         query = query.where(c.snapshot.is_not(None), c.origin != "reproduce")
     if project is not None:

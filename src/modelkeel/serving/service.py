@@ -93,10 +93,13 @@ class Serving:
 
         Raises:
             Conflict: there is no earlier revision that is still ready.
+            NotFound: the principal may not read the model of that revision.
         """
         await self._may(principal, Permission.DEPLOY, name)
         endpoint = await self.endpoint(principal, name)
         target = await self._db.read(lambda tx: _previous_champion(tx, endpoint))
+        if not target.model_id:  # hidden from them, so what gates it can't be judged for them either
+            raise NotFound(f"The revision before at {name} is of a model that is not there for you.")
         await self._check.admit(principal, name, target.model_id, target.model, target.version)
 
         def work(tx: Tx) -> None:
