@@ -82,3 +82,38 @@ def test_a_token_of_one_workspace_carries_nothing_from_above(strict: Server):
         owner.delete("/api/v1/installation/users/bert/roles/admin").raise_for_status()
         last = owner.delete("/api/v1/installation/users/owner/roles/admin")
         assert last.status_code == 409
+
+
+def test_an_auditor_without_a_role_in_any_workspace_reads_the_trail_and_nothing_else(strict: Server):
+    with strict.client(strict.token) as owner:
+        owner.post("/api/v1/users", json={"name": "olaf", "roles": [], "password": PASSWORD}).raise_for_status()
+        with strict.client() as page:
+            page.post("/api/v1/sessions", json={"name": "olaf", "password": PASSWORD}).raise_for_status()
+            assert page.get("/api/v1/me").status_code == 404, "no role anywhere yet"
+        owner.put("/api/v1/installation/users/olaf/roles/auditor").raise_for_status()
+        secret = _token(strict, "olaf")
+        with strict.client(secret) as olaf:
+            whole = olaf.get("/api/v1/ledger/entries", params={"installation": True, "limit": 1000})
+            assert len({entry["workspace"] for entry in whole.raise_for_status().json()["entries"]}) >= 2
+            assert olaf.post("/api/v1/ledger/export", params={"installation": True}).is_success
+            for there in ({}, {"X-MLflow-Workspace": "risk"}):
+                for path in ("ledger/entries", "users", "groups", "endpoints", "models", "experiments", "costs"):
+                    assert olaf.get(f"/api/v1/{path}", headers=there).status_code == 403, path
+                found = olaf.post("/api/2.0/mlflow/experiments/search", json={"max_results": 9}, headers=there)
+                assert found.status_code == 403
+                made = olaf.post("/api/2.0/mlflow/experiments/create", json={"name": "his"}, headers=there)
+                assert made.status_code == 403
+            assert olaf.get("/api/v1/me", headers={"X-MLflow-Workspace": "nowhere"}).status_code == 404
+        owner.delete("/api/v1/installation/users/olaf/roles/auditor").raise_for_status()
+        with strict.client(secret) as olaf:
+            assert olaf.get("/api/v1/ledger/entries", params={"installation": True}).status_code == 404
+
+
+def test_a_closed_account_does_not_count_as_the_last_admin(strict: Server):
+    with strict.client(strict.token) as owner:
+        ids = {user["name"]: user["id"] for user in owner.get("/api/v1/users").json()}
+        owner.put("/api/v1/installation/users/bert/roles/admin").raise_for_status()
+        owner.put(f"/api/v1/users/{ids['bert']}/disabled").raise_for_status()
+        assert owner.delete("/api/v1/installation/users/owner/roles/admin").status_code == 409
+        owner.delete(f"/api/v1/users/{ids['bert']}/disabled").raise_for_status()
+        owner.delete("/api/v1/installation/users/bert/roles/admin").raise_for_status()

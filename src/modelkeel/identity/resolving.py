@@ -63,28 +63,34 @@ def _asking(tx: Tx, person: str, named: str | None, bound: str = "") -> Principa
     found = store.principal_with_id(tx, person)
     if found is None or found.disabled is not None:
         raise Unauthenticated("This account is closed.", hint="Ask an admin of the installation.")
-    at = _place(tx, person, named, bound)
+    above = permissions([Role(role) for role in store.roles_of(tx, INSTALLATION, [person])])
+    at = _place(tx, person, named, bound, fallback=bool(above))
     groups, granted = grants.load(tx, at, person)
     held = permissions([Role(role) for role in store.roles_of(tx, at, [person, *groups])])
-    if not held and not any(some.allowed for some in granted.values()):
+    only_above = above and at and not bound  # may do nothing in the workspace, but something above it
+    if not held and not only_above and not any(some.allowed for some in granted.values()):
         raise NotFound(
             f"There is no workspace {named!r} in which you have a role."
             if named
             else "There is no workspace in which you have a role.",
             hint="Ask an admin for one; `modelkeel login` says who you are.",
         )
-    above = permissions([Role(role) for role in store.roles_of(tx, INSTALLATION, [person])])
     return Principal(person, found.name, found.kind, at, held, granted, groups, above)
 
 
-def _place(tx: Tx, person: str, named: str | None, bound: str) -> str:
-    """The id of the workspace that is meant; empty where there is none."""
+def _place(tx: Tx, person: str, named: str | None, bound: str, *, fallback: bool) -> str:
+    """The id of the workspace that is meant; empty where there is none.
+
+    With `fallback`, whoever has a role in none, but one above them, asks in the default one.
+    """
     if named is not None:
         row = store.workspace_named(tx, named)
         return str(row.id) if row is not None and bound in {"", row.id} else ""
     if bound:
         return bound
     places = access.workspaces_of(tx, person)
+    if fallback and not places:
+        places = [row for row in store.workspaces(tx) if row.name == DEFAULT_WORKSPACE]
     return next((str(row.id) for row in places if row.name == DEFAULT_WORKSPACE), str(places[0].id) if places else "")
 
 

@@ -134,8 +134,9 @@ def drop_role(tx: Tx, workspace: str, subject: str, role: str) -> bool:
 
 
 def holders(tx: Tx, workspace: str, role: str) -> list[str]:
-    """Who holds a role."""
-    of = (role_grant.c.workspace == workspace, role_grant.c.role == role)
+    """Who holds a role, groups too; whose account is closed does not count."""
+    closed = sa.select(principal.c.id).where(principal.c.disabled.is_not(None))
+    of = (role_grant.c.workspace == workspace, role_grant.c.role == role, role_grant.c.principal.not_in(closed))
     return [row.principal for row in tx.all(sa.select(role_grant.c.principal).where(*of))]
 
 
