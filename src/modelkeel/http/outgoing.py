@@ -7,6 +7,7 @@ of just those. TLS still verifies the name. Redirects come through the same door
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -23,7 +24,9 @@ SECONDS = 10.0
 LARGEST = 4 * 1024 * 1024
 REDIRECTS = 3
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_EACH_SECONDS = 3.0
+"""How long one of several addresses may take before the next is tried."""
+_FOR_ANYBODY = frozenset({"accept", "accept-encoding", "accept-language", "user-agent"})
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -74,8 +77,8 @@ class Outgoing:
     ) -> httpx.Response:
         """Sends one request and reads the whole answer.
 
-        A GET or HEAD follows up to three redirects; credentials go to the first origin only. Another method's redirect
-        is the answer.
+        A GET or HEAD follows up to three redirects, but none from https to http. What was given for the first origin
+        (headers beyond what is accepted, a body) does not go to another. Another method's redirect is the answer.
 
         Raises:
             InvalidInput: the address, or one it leads to, is not one that this server may call.
@@ -116,8 +119,11 @@ class Outgoing:
                     raise Unavailable(f"{_host(url)} sent a compressed answer, which was not asked for.")
                 return httpx.Response(answer.status_code, headers=answer.headers.raw, content=body, request=request)
             onward = str(answer.next_request.url)
+            if urlsplit(url).scheme == "https" and urlsplit(onward).scheme == "http":
+                raise InvalidInput(f"{_host(url)} redirects from https to http, which is not followed.")
             if _origin(onward) != _origin(url):
-                headers = {name: value for name, value in headers.items() if name.lower() not in _SECRET_HEADERS}
+                headers = {name: value for name, value in headers.items() if name.lower() in _FOR_ANYBODY}
+                content = None
             url = onward
         raise Unavailable(f"{_host(url)} redirects too often.")
 
@@ -144,7 +150,13 @@ class _Checked(httpcore.AsyncNetworkBackend):
                 f"{host} lies in a private network, where this server sends nothing.",
                 hint="The server's operator can allow single hosts.",
             )
-        return await self._inner.connect_tcp(found[0], port, timeout, local_address, socket_options)
+        if not found:
+            raise httpcore.ConnectError(f"{host} has no address")
+        *several, last = found
+        for address in several:
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return await self._inner.connect_tcp(address, port, _EACH_SECONDS, local_address, socket_options)
+        return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         raise InvalidInput("Local sockets are not called.")

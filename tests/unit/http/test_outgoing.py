@@ -176,10 +176,26 @@ async def test_credentials_stay_with_the_first_origin(site: Site):
     names = Names({"friend.test": [["127.0.0.1"]], "other.test": [["127.0.0.1"]]})
     with pytest.raises(Unavailable):
         await Outgoing(frozenset({"friend.test", "other.test"}), resolver=names).request(
-            "GET", f"http://friend.test:{site.port}/", headers={"Authorization": "Bearer s3cret"}
+            "GET",
+            f"http://friend.test:{site.port}/",
+            headers={"Authorization": "Bearer s3cret", "X-Api-Key": "s3cret", "Accept": "text/plain"},
+            content=b"",
         )
+    assert len(site.asked) > 1
+    assert all(b"text/plain" in asked for asked in site.asked)
     assert b"s3cret" in site.asked[0]
     assert all(b"s3cret" not in asked for asked in site.asked[1:])
+
+
+async def test_an_address_that_does_not_answer_is_passed_over(site: Site):
+    names = Names({"friend.test": [["127.0.0.2", "127.0.0.1"]]})  # the site listens at the second only
+    found = await Outgoing(frozenset({"friend.test"}), resolver=names).request(
+        "GET", f"http://friend.test:{site.port}/"
+    )
+    assert found.content == b"hi"
+    nowhere = Outgoing(frozenset({"friend.test"}), resolver=Names({"friend.test": [[]]}))
+    with pytest.raises(Unavailable):
+        await nowhere.request("GET", f"http://friend.test:{site.port}/")
 
 
 async def test_size_and_time_are_limited(site: Site):
@@ -233,3 +249,17 @@ async def test_tls_verifies_the_name_though_the_address_is_called(site: Site, au
         untrusting = Outgoing(frozenset({"friend.test"}), resolver=names)
         with pytest.raises(Unavailable, match="ConnectError"):
             await untrusting.request("GET", f"https://friend.test:{port}/")
+
+
+async def test_no_redirect_from_https_to_http(site: Site, authority: Path):
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(authority)
+    site.redirect(f"http://friend.test:{site.port}/")
+    outgoing = Outgoing(
+        frozenset({"friend.test"}), resolver=Names(LOCAL), verify=ssl.create_default_context(cafile=authority)
+    )
+    async with await asyncio.start_server(site.serve, "127.0.0.1", 0, ssl=served) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(InvalidInput, match="from https to http"):
+            await outgoing.request("GET", f"https://friend.test:{port}/")
+    assert len(site.asked) == 1
