@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,7 @@ from modelkeel.runtime.control import SupervisorClient
 from tests.conftest import Server, start_server
 
 HOLD = 6.0
+OPTIONS = ("--no-anonymous", "--keys-hold", str(HOLD))
 BODY = {"dataframe_split": {"columns": ["x"], "data": [[2.0]]}}
 
 
@@ -56,6 +58,17 @@ class Place:
         made = self.owner.post("/api/v1/endpoints/churn/keys", json=body).raise_for_status().json()
         _becomes(lambda: self.call(made["secret"]).status_code, 200)
         return made["key"]["id"], made["secret"]
+
+    def restart(self) -> None:
+        """Starts the server again; its prediction processes have gone on."""
+        self.owner.close()
+        self.server = start_server(self.server.home, *OPTIONS)
+        self.owner = self.server.client(self.server.token)
+
+    def last_used(self, identity: str) -> str | None:
+        """On which day a key of `churn` was used."""
+        keys = self.owner.get("/api/v1/endpoints/churn/keys").json()
+        return next(key["last_used"] for key in keys if key["id"] == identity)
 
     def revoke(self, identity: str) -> None:
         """Revokes a key of `churn`."""
@@ -96,10 +109,12 @@ def _becomes(look: Callable[[], int], wanted: int) -> float:
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
     home = Path(tempfile.mkdtemp(prefix="mk"))
-    server = start_server(home, "--no-anonymous", "--keys-hold", str(HOLD))
+    server = start_server(home, *OPTIONS)
     try:
         _register(server)
-        yield Place(server)
+        made = Place(server)
+        yield made
+        server = made.server
     finally:
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
@@ -145,6 +160,19 @@ def test_a_revoked_key_ends_at_once_and_each_change_is_one_entry(place: Place):
     for kind in ("endpoint_key.created", "endpoint_key.revoked"):
         assert sum(entry["subject"]["endpoint_key"] == identity for entry in place.entries(kind)) == 1
     assert identity not in place.owner.get("/api/v1/endpoints/churn/keys").text
+
+
+def test_a_key_tells_the_day_of_its_last_use(place: Place):
+    body = {"name": "new"}
+    unused = place.owner.post("/api/v1/endpoints/churn/keys", json=body).raise_for_status().json()["key"]["id"]
+    identity, _ = place.key()
+    day = datetime.now(UTC).date().isoformat()
+    deadline = time.monotonic() + 20
+    while place.last_used(identity) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert place.last_used(identity) in (day, datetime.now(UTC).date().isoformat())
+    assert place.last_used(unused) is None
 
 
 def test_a_key_ends_by_itself(place: Place):
@@ -216,3 +244,5 @@ def test_every_key_closes_soon_after_the_server_died(place: Place):
     assert place.call(secret).status_code == 401
     assert place.call(place.server.token).status_code == 401
     assert time.monotonic() - start > HOLD / 2
+    place.restart()
+    assert _becomes(lambda: place.call(secret).status_code, 200) < 10
