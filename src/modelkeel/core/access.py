@@ -83,10 +83,25 @@ _NOTHING: frozenset[Permission] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What somebody was granted and denied on objects of one kind: permissions by the object's id."""
+    """What somebody was granted and denied on objects of one kind.
+
+    Attributes:
+        allowed: permissions by the object's id.
+        denied: the same.
+        hidden: ids of the objects of which `read` is denied. Found once, as every list and search asks for it.
+        shown: ids of the others of which `read` is granted.
+    """
 
     allowed: Mapping[str, frozenset[Permission]] = field(default_factory=dict)
     denied: Mapping[str, frozenset[Permission]] = field(default_factory=dict)
+    hidden: frozenset[str] = field(init=False, compare=False)
+    shown: frozenset[str] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        hidden = frozenset(at for at, some in self.denied.items() if Permission.READ in some)
+        shown = frozenset(at for at, some in self.allowed.items() if Permission.READ in some) - hidden
+        object.__setattr__(self, "hidden", hidden)
+        object.__setattr__(self, "shown", shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +188,7 @@ class Principal:
         everywhere = Permission.READ in self.permissions
         if held is None:
             return EVERYTHING if everywhere else Visible(frozenset())
-        hidden = frozenset(at for at, denied in held.denied.items() if Permission.READ in denied)
-        if everywhere:
-            return Visible(None, hidden)
-        return Visible(frozenset(at for at, some in held.allowed.items() if Permission.READ in some) - hidden)
+        return Visible(None, held.hidden) if everywhere else Visible(held.shown)
 
 
 class Authorizer(Protocol):
