@@ -180,7 +180,7 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize(("case", "method"), itertools.product(PATHS, ("GET", "POST")))
+@pytest.mark.parametrize(("case", "method"), list(itertools.product(PATHS, ("GET", "POST"))))
 def test_no_path_leads_to_a_file_or_a_repository(port: Port, case: str, method: str):
     target = PATHS[case].format(file=str(port.canary).lstrip("/"))
     answer = port.ask(

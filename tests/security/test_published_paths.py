@@ -63,7 +63,7 @@ def target(victim: Victim, address: str, spelling: str, file: str) -> str:
     return ADDRESSES[address].replace("{path}", path).format(**victim.names)
 
 
-@pytest.mark.parametrize(("spelling", "address"), itertools.product(SPELLINGS, ADDRESSES))
+@pytest.mark.parametrize(("spelling", "address"), list(itertools.product(SPELLINGS, ADDRESSES)))
 def test_no_file_is_read_through(victim: Victim, spelling: str, address: str):
     for file in (victim.canary, victim.inside):
         answer = victim.raw("GET", target(victim, address, spelling, str(file)))
@@ -84,7 +84,7 @@ def _names(text: str) -> list[str]:
     return [str(file.get("path")) for file in files if isinstance(file, dict)]
 
 
-@pytest.mark.parametrize(("spelling", "address"), itertools.product(SPELLINGS, WRITABLE))
+@pytest.mark.parametrize(("spelling", "address"), list(itertools.product(SPELLINGS, WRITABLE)))
 def test_no_file_is_written_or_deleted_through(victim: Victim, spelling: str, address: str):
     before = victim.size()
     for file in (victim.canary, victim.inside):
