@@ -29,7 +29,8 @@ def secret(name: str) -> str:
 
     In a step of a run, the step has to name it: `@keel.step(secrets=["NAME"])`. Neither the value nor a digest of it
     is part of the cache key. A result that holds the value is refused; error messages and what a pipeline that the
-    server started prints have it blotted out.
+    server started prints have it blotted out. What `mlflow` would send to the server with the value in it (a
+    parameter, a tag, a metric, a file) is refused.
 
     Args:
         name: of the secret. It is looked for as the variable `MODELKEEL_SECRET_NAME`, as the file `NAME` in the folder
