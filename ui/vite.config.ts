@@ -14,5 +14,5 @@ export default defineConfig({
     modulePreload: { polyfill: false }, // the polyfill would be an inline script
   },
   plugins: [notices()],
-  server: { proxy: { "/api": server, "/login": server, "/health": server } },
+  server: { proxy: { "/api": server, "/health": server } },
 });

@@ -1,17 +1,19 @@
 """Debian's Chromium, driven by Playwright, on a real server with a small story."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.story import Story, tell
 from tests.conftest import start_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SHOTS = os.environ.get("MODELKEEL_SCREENSHOTS")
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -58,3 +60,18 @@ def signed_in(
     cookies = {} if token == "" else story.server.session(token)
     context.add_cookies([{"name": name, "value": value, "url": story.server.url} for name, value in cookies.items()])
     return context
+
+
+def shot(page: Page, name: str) -> None:
+    """Pictures of what the page shows now, wide and narrow, light and dark, where somebody wants to look at them."""
+    if not SHOTS:
+        return
+    before = page.viewport_size
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.screenshot(path=Path(SHOTS, f"{width}-{theme}-{name.replace(' ', '-')}.png"))
+    page.emulate_media(color_scheme="light")
+    if before:
+        page.set_viewport_size(before)

@@ -1,15 +1,12 @@
 """Every page opens with real data, without errors, in both themes, wide and narrow."""
 
-import os
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import signed_in
+from tests.browser.conftest import SHOTS, signed_in
 from tests.browser.story import Story
-
-SHOTS = os.environ.get("MODELKEEL_SCREENSHOTS")
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])

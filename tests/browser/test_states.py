@@ -5,9 +5,8 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import signed_in
+from tests.browser.conftest import SHOTS, signed_in
 from tests.browser.story import COLUMNS, Story
-from tests.browser.test_pages import SHOTS
 
 
 def test_an_alert_shows_its_evidence_and_is_acknowledged(chromium: Browser, story: Story):

@@ -117,7 +117,7 @@ def test_who_you_are_and_the_theme_are_yours(chromium: Browser, story: Story):
     page = context.new_page()
     page.goto(story.server.url)
     page.get_by_label("You are anonymous").click()
-    expect(page.get_by_text("open the page link that")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     page.get_by_role("button", name="Use the dark theme").click()
     page.reload()
     expect(page.get_by_role("button", name="Use the light theme")).to_be_visible()

@@ -1,4 +1,5 @@
 import { QueryClient } from "@tanstack/react-query";
+import { csrfToken, refused, turn } from "../app/session";
 
 /** What the server says when it can't do as asked: problem details (RFC 9457) with our members. */
 export class Problem extends Error {
@@ -6,13 +7,16 @@ export class Problem extends Error {
   readonly code: string;
   readonly hint: string;
   readonly reasons: string[];
+  /** Seconds until it makes sense to ask again; 0: nothing was said. */
+  readonly wait: number;
 
-  constructor(status: number, detail: string, code = "", hint = "", reasons: string[] = []) {
+  constructor(status: number, detail: string, code = "", hint = "", reasons: string[] = [], wait = 0) {
     super(detail);
     this.status = status;
     this.code = code;
     this.hint = hint;
     this.reasons = reasons;
+    this.wait = wait;
   }
 }
 
@@ -60,15 +64,15 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
-/** The value that proves that a change comes from this page: another site can't read this cookie. */
-function csrfToken(): string {
-  const pair = document.cookie.split("; ").find((one) => one.startsWith("modelkeel_csrf="));
-  return pair ? decodeURIComponent(pair.slice("modelkeel_csrf=".length)) : "";
-}
+/** Where a 401 means that what somebody typed was wrong, not that a session is over. */
+const SIGNING_IN = new Set(["/api/v1/sessions", "/api/v1/setup"]);
 
 async function reach(path: string, init: RequestInit): Promise<Response> {
+  const asked = turn();
   try {
-    return await fetch(path, { credentials: "same-origin", ...init });
+    const answer = await fetch(path, { credentials: "same-origin", ...init });
+    if (answer.status === 401 && !(init.method === "POST" && SIGNING_IN.has(path))) refused(asked);
+    return answer;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem(0, "The server does not answer.", "UNREACHABLE", "Start it again with `modelkeel up`; this page then goes on by itself.");
@@ -82,7 +86,7 @@ async function problem(answer: Response): Promise<Problem> {
     // MLflow's routes answer with `message` and `error_code`.
     const detail = String(body.detail ?? body.message ?? fallback);
     const reasons = Array.isArray(body.reasons) ? body.reasons.map(String) : [];
-    return new Problem(answer.status, detail, String(body.code ?? body.error_code ?? ""), String(body.hint ?? ""), reasons);
+    return new Problem(answer.status, detail, String(body.code ?? body.error_code ?? ""), String(body.hint ?? ""), reasons, Number(answer.headers.get("retry-after") ?? 0) || 0);
   } catch {
     return new Problem(answer.status, fallback);
   }

@@ -22,8 +22,8 @@ export function useGet<T>(path: string, options: Options = {}): UseQueryResult<T
   });
 }
 
-/** A change: asks the server, tells the outcome in a toast, and refreshes what is on the page. */
-export function useChange<B = unknown, T = unknown>(done: string, onDone?: (answer: T) => void) {
+/** A change: asks the server, tells the outcome in a toast, and refreshes what is on the page. `quiet`: the caller shows the error. */
+export function useChange<B = unknown, T = unknown>(done: string, onDone?: (answer: T) => void, { quiet = false } = {}) {
   const client = useQueryClient();
   return useMutation<T, Error, { path: string; body?: B; method?: "POST" | "PUT" | "DELETE" }>({
     mutationFn: ({ path, body, method = "POST" }) => send<T>(method, path, body),
@@ -31,7 +31,7 @@ export function useChange<B = unknown, T = unknown>(done: string, onDone?: (answ
       toastDone(done);
       onDone?.(answer);
     },
-    onError: toastProblem,
+    onError: quiet ? undefined : toastProblem,
     onSettled: () => client.invalidateQueries(),
   });
 }

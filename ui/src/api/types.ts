@@ -4,6 +4,11 @@ import type { components } from "./api.gen";
 type Schemas = components["schemas"];
 
 export type Me = Schemas["Me"];
+export type SignInWays = Schemas["SignInWays"];
+export type Token = Schemas["Token"];
+export type MintedToken = Schemas["MintedToken"];
+export type Session = Schemas["Session"];
+export type Workspace = Schemas["Workspace"];
 export type Health = Schemas["Health"];
 export type User = Schemas["User"];
 export type Grant = Schemas["Grant"];

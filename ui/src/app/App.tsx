@@ -1,4 +1,4 @@
-import { Route, Switch } from "wouter";
+import { Route, Switch, useLocation } from "wouter";
 import { Alert } from "../pages/Alert";
 import { Alerts } from "../pages/Alerts";
 import { Approval } from "../pages/Approval";
@@ -12,7 +12,6 @@ import { Home } from "../pages/Home";
 import { Incident } from "../pages/Incident";
 import { Ledger } from "../pages/Ledger";
 import { LedgerEntry } from "../pages/LedgerEntry";
-import { Login } from "../pages/Login";
 import { Members } from "../pages/Members";
 import { Model } from "../pages/Model";
 import { ModelVersion } from "../pages/ModelVersion";
@@ -22,15 +21,18 @@ import { PipelineRun } from "../pages/PipelineRun";
 import { Pipelines } from "../pages/Pipelines";
 import { Run } from "../pages/Run";
 import { Runs } from "../pages/Runs";
+import { SignIn } from "../pages/SignIn";
 import { Trace } from "../pages/Trace";
 import { Boundary } from "./Boundary";
+import { useSession } from "./session";
 import { Shell } from "./Shell";
-import { useLocation } from "wouter";
 
 export function App() {
   const [path] = useLocation();
+  const session = useSession();
+  if (session.signIn || path === "/login") return <SignIn key={session.turn} />;
   return (
-    <Shell>
+    <Shell key={session.turn}>
       <Boundary key={path}>
         <Switch>
           <Route path="/" component={Home} />
@@ -57,7 +59,6 @@ export function App() {
           <Route path="/ledger" component={Ledger} />
           <Route path="/ledger/:index">{({ index }) => <LedgerEntry key={index} index={Number(index)} />}</Route>
           <Route path="/costs" component={Costs} />
-          <Route path="/login" component={Login} />
           <Route path="/members" component={Members} />
           <Route component={NotThere} />
         </Switch>

@@ -6,7 +6,7 @@ import { Icon } from "../parts/Icon";
 import { useCrumbs } from "./crumbs";
 import { useKeys } from "./keys";
 import { NAV } from "./nav";
-import { toggleTheme, useTheme } from "./theme";
+import { ThemeButton } from "./ThemeButton";
 import { Toasts } from "./Toasts";
 import { Who } from "./Who";
 import { useWaiting } from "./waiting";
@@ -111,14 +111,5 @@ function Crumbs() {
         ))}
       </ol>
     </nav>
-  );
-}
-
-function ThemeButton() {
-  const theme = useTheme();
-  return (
-    <button type="button" className="button quiet icon" aria-label={theme === "dark" ? "Use the light theme" : "Use the dark theme"} onClick={toggleTheme}>
-      <Icon name={theme === "dark" ? "sun" : "moon"} />
-    </button>
   );
 }

@@ -3,6 +3,7 @@ import { useLocation } from "wouter";
 import { useGet } from "../api/hooks";
 import type { Me } from "../api/types";
 import { Badge } from "../parts/Basics";
+import { WhoMenu } from "./WhoMenu";
 
 export function useMe(): Me | undefined {
   return useGet<Me>("/api/v1/me").data;
@@ -12,7 +13,12 @@ export function useMay(permission: string): boolean {
   return useMe()?.permissions.some((one) => one === permission) ?? false;
 }
 
-/** Who the server takes this browser for, and how to become somebody else. */
+/** Whether one keeps the whole installation: everybody's accounts, every workspace. */
+export function useKeepsInstallation(): boolean {
+  return useMe()?.installation.some((one) => one === "grant") ?? false;
+}
+
+/** Who the server takes this browser for, where they work, and how to become somebody else. */
 export function Who() {
   const { data: me, error } = useGet<Me>("/api/v1/me");
   const box = useRef<HTMLDetailsElement>(null);
@@ -23,7 +29,11 @@ export function Who() {
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) close();
     };
-    const onKey = (event: KeyboardEvent) => event.key === "Escape" && close();
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || !box.current?.open || box.current.querySelector("dialog[open]")) return;
+      close();
+      box.current.querySelector("summary")?.focus();
+    };
     document.addEventListener("pointerdown", outside);
     document.addEventListener("keydown", onKey);
     return () => {
@@ -32,37 +42,24 @@ export function Who() {
     };
   }, []);
   const anonymous = me?.kind === "anonymous";
-  const name = me?.name ?? (error ? "not signed in" : "…");
+  const name = me?.name ?? (error ? "nobody" : "…");
   return (
     <details className="who" ref={box}>
       <summary className="button quiet" aria-label={`You are ${name}`}>
         <span className="avatar" aria-hidden="true">
           {name.slice(0, 1).toUpperCase()}
         </span>
-        <span className="who-name">{anonymous ? "Local user" : name}</span>
+        <span className="who-name">
+          {anonymous ? "Local user" : name}
+          {me && me.workspaces.length > 1 && <span className="muted"> · {me.workspace.name}</span>}
+        </span>
       </summary>
       <div className="popover stack tight">
         <div className="row apart">
           <strong>{name}</strong>
-          {me && <Badge plain>{me.kind}</Badge>}
+          {me && <Badge plain>{me.kind === "user" ? "person" : me.kind}</Badge>}
         </div>
-        {me ? (
-          <div className="row">
-            {me.permissions.map((permission) => (
-              <Badge key={permission} plain tone="accent">
-                {permission}
-              </Badge>
-            ))}
-          </div>
-        ) : (
-          <p className="muted small">{error?.message}</p>
-        )}
-        {(anonymous || error) && (
-          <p className="muted small">
-            To approve, promote or deploy here, open the page link that <code>modelkeel up</code> printed in its terminal. The link works once; restarting the server
-            prints a new one.
-          </p>
-        )}
+        {me ? <WhoMenu me={me} /> : <p className="muted small">{error?.message}</p>}
       </div>
     </details>
   );

@@ -8,11 +8,14 @@ import "../styles/shell.css";
 import "../styles/parts.css";
 import "../styles/tables.css";
 import "../styles/charts.css";
+import "../styles/signin.css";
 import { queries } from "../api/client";
+import { watchOtherTabs } from "./anew";
 import { App } from "./App";
 import { applyTheme } from "./theme";
 
 applyTheme();
+watchOtherTabs();
 const root = document.getElementById("root");
 if (!root) throw new Error("the page has no root element");
 createRoot(root).render(
