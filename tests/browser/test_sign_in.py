@@ -214,3 +214,39 @@ def test_a_refusal_of_the_provider_is_shown(chromium: Browser, strict: Server):
     sign_in(page, "ida")
     expect(page.get_by_role("heading", level=1)).to_have_text("Home")
     page.context.close()
+
+
+def test_a_token_is_minted_used_and_revoked(chromium: Browser, strict: Server):
+    page = opened(chromium, strict, "/tokens")
+    sign_in(page, "ida")
+    expect(page.get_by_role("heading", level=1)).to_have_text("My tokens and sessions")
+    expect(page.get_by_text("this browser")).to_be_visible()
+    page.get_by_role("button", name="New token").click()
+    page.get_by_role("textbox", name="Name").fill("nightly training")
+    page.get_by_label("read", exact=True).check()
+    page.get_by_role("button", name="Make", exact=True).click()
+    secret = page.locator(".secret > .grow").inner_text()
+    assert secret.startswith("mk_")
+    shot(page, "tokens")
+    with strict.client(secret) as program:
+        assert program.get("/api/v1/me").json()["permissions"] == ["read"]
+    page.get_by_role("button", name="I have it").click()
+    expect(page.locator(".secret")).to_have_count(0)
+    page.get_by_role("button", name="Revoke nightly training").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("nightly training")).to_have_count(0)
+    with strict.client(secret) as program:
+        assert program.get("/api/v1/me").status_code == 401
+
+
+def test_another_browsers_session_is_ended(chromium: Browser, strict: Server):
+    there = opened(chromium, strict, "/tokens")
+    sign_in(there, "ida")
+    expect(there.get_by_text("this browser")).to_be_visible()
+    here = opened(chromium, strict, "/tokens")
+    sign_in(here, "ida")
+    expect(here.get_by_text("this browser")).to_be_visible()
+    here.get_by_role("button", name="End", exact=True).first.click()
+    expect(here.get_by_text("The session has ended")).to_be_visible()
+    there.reload()
+    expect(there.get_by_role("heading", level=1)).to_have_text("Sign in")

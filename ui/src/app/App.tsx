@@ -22,6 +22,7 @@ import { Pipelines } from "../pages/Pipelines";
 import { Run } from "../pages/Run";
 import { Runs } from "../pages/Runs";
 import { SignIn } from "../pages/SignIn";
+import { Tokens } from "../pages/Tokens";
 import { Trace } from "../pages/Trace";
 import { Boundary } from "./Boundary";
 import { useSession } from "./session";
@@ -60,6 +61,7 @@ export function App() {
           <Route path="/ledger/:index">{({ index }) => <LedgerEntry key={index} index={Number(index)} />}</Route>
           <Route path="/costs" component={Costs} />
           <Route path="/members" component={Members} />
+          <Route path="/tokens" component={Tokens} />
           <Route component={NotThere} />
         </Switch>
       </Boundary>
