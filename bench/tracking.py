@@ -86,7 +86,7 @@ def ingest(server: str, url: str, experiment: str, seconds: int, connections: in
             command = ["wrk", "-t1", f"-c{connections}", f"-d{length}s", "--latency", "-s", script.name, url]
             output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", output)[0])
-    half, most = (_milliseconds(re.findall(rf"{p}%\s+(\S+)", output)[0]) for p in (50, 99))
+    half, most = (_milliseconds(re.findall(rf"(?m)^\s+{p}%\s+(\S+)", output)[0]) for p in (50, 99))
     bad = re.findall(r"Non-2xx or 3xx responses: (\d+)", output)
     figure(
         server, "log_batch_peak", rate * BATCH, "metrics/s", connections=connections, p50_ms=half, p99_ms=most,

@@ -22,6 +22,7 @@ from modelkeel.storage.transaction import Tx
 from modelkeel.storage.visible import unseen
 
 ORIGIN = "modelkeel.local/ledger"
+_Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Event, frozenset[str] | None]
 SYSTEM = Principal("system", "system", "service", "", frozenset())
 
 
@@ -43,7 +44,7 @@ class Ledger:
         self._authorizer = authorizer
         self.origin = origin
         self._lock = threading.Lock()
-        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._waiting: set[_Waiter] = set()
 
     def record(
         self,
@@ -227,10 +228,15 @@ class Ledger:
         """Moves a subscriber's cursor past entry `index`."""
         await self._db.write(lambda tx: store.move_cursor(tx, subscriber, index + 1))
 
-    async def changed(self, seconds: float) -> None:
-        """Returns when entries were committed in this process, or after `seconds`."""
+    async def changed(self, seconds: float, types: frozenset[str] | None = None) -> None:
+        """Returns when entries were committed in this process, or after `seconds`.
+
+        Args:
+            seconds: the longest wait; entries that another process commits show only then.
+            types: entry types that matter; None: all do.
+        """
         event = asyncio.Event()
-        waiter = (asyncio.get_running_loop(), event)
+        waiter = (asyncio.get_running_loop(), event, types)
         with self._lock:
             self._waiting.add(waiter)
         try:
@@ -241,11 +247,11 @@ class Ledger:
             with self._lock:
                 self._waiting.discard(waiter)
 
-    def _wake(self) -> None:
+    def _wake(self, types: set[str]) -> None:
         with self._lock:
             waiting = list(self._waiting)
-        for loop, event in waiting:
-            if not loop.is_closed():
+        for loop, event, wanted in waiting:
+            if (wanted is None or not wanted.isdisjoint(types)) and not loop.is_closed():
                 loop.call_soon_threadsafe(event.set)
 
 

@@ -1,6 +1,6 @@
 """The ledger's tables, and the group's gathering of entries: rows and nodes are written once, before the commit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from modelkeel.core.clock import now_ms
 from modelkeel.ledger.entries import Draft, seal
 from modelkeel.ledger.merkle import Frontier, leaf_hash
+from modelkeel.storage.prepared import Prepared
 from modelkeel.storage.schema import metadata
 from modelkeel.storage.transaction import Tx
 
@@ -78,14 +79,17 @@ cursor = sa.Table(
 )
 
 # Built once: making a statement anew costs more than running it.
-_READ_HEAD = sa.select(head.c.frontier, head.c.time).with_for_update()
-_MOVE_HEAD = sa.update(head).values(
-    size=sa.bindparam("new_size"), frontier=sa.bindparam("new_frontier"), time=sa.bindparam("new_time")
+_READ_HEAD = Prepared(sa.select(head.c.frontier, head.c.time).with_for_update())
+_MOVE_HEAD = Prepared(
+    sa.update(head).values(
+        size=sa.bindparam("new_size"), frontier=sa.bindparam("new_frontier"), time=sa.bindparam("new_time")
+    )
 )
-_READ_CHAIN = sa.select(workspace_head.c.wseq, workspace_head.c.wprev).where(
-    workspace_head.c.workspace == sa.bindparam("at")
+_READ_CHAIN = Prepared(
+    sa.select(workspace_head.c.wseq, workspace_head.c.wprev).where(workspace_head.c.workspace == sa.bindparam("at"))
 )
 
+_TYPE = 3  # its place in a row of `entry`
 Rows = dict[sa.Table, list[tuple[Any, ...]]]  # values in the order of the table's columns
 
 
@@ -95,7 +99,7 @@ class Gathering:
 
     frontier: Frontier
     clock: int
-    wake: Any
+    wake: Callable[[set[str]], None]
     rows: Rows = field(default_factory=lambda: {entry: [], node: [], subject: [], text: []})
     chains: dict[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -112,8 +116,8 @@ class Gathering:
     def append(self, tx: Tx, draft: Draft) -> int:
         """Seals a draft as the next entry and returns its index."""
         if draft.workspace not in self.chains:
-            found = tx.one(_READ_CHAIN, {"at": draft.workspace})
-            self.chains[draft.workspace] = (found.wseq, found.wprev) if found else (0, "")
+            found = _READ_CHAIN.one(tx, {"at": draft.workspace})
+            self.chains[draft.workspace] = (found[0], found[1]) if found else (0, "")
         wseq, wprev = self.chains[draft.workspace]
         self.clock = max(self.clock, tx.now)  # the ledger's time never runs backwards
         sealed = seal(draft, time_ms=self.clock, wseq=wseq, wprev=wprev)
@@ -134,20 +138,20 @@ class Gathering:
         chains = [{"workspace": w, "wseq": wseq, "wprev": wprev} for w, (wseq, wprev) in self.chains.items()]
         tx.upsert(workspace_head, chains, keys=["workspace"], update=["wseq", "wprev"])
         edge = self.frontier
-        tx.run(_MOVE_HEAD, {"new_size": edge.size, "new_frontier": edge.to_bytes(), "new_time": self.clock})
+        _MOVE_HEAD.run(tx, {"new_size": edge.size, "new_frontier": edge.to_bytes(), "new_time": self.clock})
 
     def committed(self) -> None:
         if self.rows[entry]:
-            self.wake()
+            self.wake({row[_TYPE] for row in self.rows[entry]})
 
 
-def gather(tx: Tx, wake: Any) -> Gathering:
+def gather(tx: Tx, wake: Callable[[set[str]], None]) -> Gathering:
     """Locks the head (on Postgres; SQLite has one writer) and starts a group's gathering from it."""
-    found = tx.one(_READ_HEAD)
+    found = _READ_HEAD.one(tx, {})
     if found is None:
         tx.upsert(head, {"id": 1, "size": 0, "frontier": Frontier().to_bytes(), "time": 0}, keys=["id"])
-        found = tx.one(_READ_HEAD)
-    frontier, last = (Frontier.from_bytes(found.frontier), found.time) if found else (Frontier(), 0)
+        found = _READ_HEAD.one(tx, {})
+    frontier, last = (Frontier.from_bytes(found[0]), found[1]) if found else (Frontier(), 0)
     return Gathering(frontier, max(last, now_ms()), wake)
 
 

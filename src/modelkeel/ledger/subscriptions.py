@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from modelkeel.ledger.models import Entry
 from modelkeel.ledger.service import Ledger
 
+BATCH = 500
 log = logging.getLogger(__name__)
 
 
@@ -30,9 +31,10 @@ async def follow(ledger: Ledger, subscription: Subscription) -> None:
     """Handles entries for ever; a failing one is tried again with growing pauses, never skipped silently."""
     pause = 0.5
     while True:
-        batch = await ledger.after(subscription.name, 500)
-        if not batch:
-            await ledger.changed(2.0)
+        batch = await ledger.after(subscription.name, BATCH)
+        if len(batch) < BATCH and not any(entry.type in subscription.types for entry in batch):
+            # the cursor stays: moving it past a few entries that do not matter would cost a commit each time
+            await ledger.changed(2.0, subscription.types)
             continue
         done: Entry | None = None
         try:

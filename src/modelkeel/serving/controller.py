@@ -15,6 +15,7 @@ from modelkeel.core.errors import KeelError, Refused
 from modelkeel.identity.predicting import known_tokens, prediction_tokens
 from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
+from modelkeel.ledger.types import TYPES
 from modelkeel.registry.service import Registry
 from modelkeel.serving import store, store_keys
 from modelkeel.serving.models import (
@@ -36,6 +37,8 @@ from modelkeel.wire.serving import Key, RoutingTable
 
 log = logging.getLogger(__name__)
 PAUSE = 0.5
+_UNHEARD = {"experiment", "run", "inputs", "artifact", "logged_model", "trace", "dataset", "step"}
+_HEARD = frozenset(kind for kind in TYPES if kind.partition(".")[0] not in _UNHEARD)
 KEYS_HOLD = 300.0  # seconds at most that a table's keys stay good once nobody renews it
 RENEWALS = 5  # how often keys are renewed in that time
 OPEN = (RolloutState.PREPARING, RolloutState.SHADOW, RolloutState.STEPPING)
@@ -83,7 +86,7 @@ class Controller:
     async def _renew_keys_for_ever(self) -> None:
         # apart from the other loop, which waits while an environment is built: a revoked key can't wait so long
         while not self._anonymous:
-            await self._ledger.changed(PAUSE)
+            await self._ledger.changed(PAUSE, _HEARD)
             try:
                 await self._apply(self._verifying)
             except KeelError as error:
@@ -95,7 +98,7 @@ class Controller:
                 await self.reconcile()
             except KeelError as error:
                 log.warning("serving: %s", error)
-            await self._ledger.changed(PAUSE)
+            await self._ledger.changed(PAUSE, _HEARD)
 
     async def reconcile(self) -> None:
         """One turn: every open rollout one move on, then the table."""

@@ -5,6 +5,7 @@ that fails undoes nothing of the others. A caller is answered after the commit: 
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, InvalidInput, Unavailable
-from modelkeel.storage.engines import READERS, Engines, open_engines
+from modelkeel.storage.engines import READERS, Engines, open_engines, transaction
 from modelkeel.storage.transaction import Participant, Tx
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ R = TypeVar("R")
 GROUP_UNITS = {"sqlite": 256, "postgresql": 32}
 GROUP_SECONDS = 0.02
 # What a driver says of a value from a request: beyond 64 bits, a NUL (Postgres), half of a surrogate pair.
-_UNFIT = (OverflowError, sa.exc.DataError, UnicodeEncodeError)
+_UNFIT = (OverflowError, UnicodeEncodeError)
 
 _Waiting = Future[Any] | asyncio.Future[Any]
 
@@ -68,7 +69,9 @@ class Database:
         self.engines: Engines = open_engines(url)
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._closed = False
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="keel-read")
+        self._own = threading.local()  # a reader thread's lasting connection
+        self._kept: list[sa.Connection] = []
+        self._readers = ThreadPoolExecutor(READERS, "keel-read", initializer=self._keep_reader)
         self._writer = threading.Thread(target=self._write_loop, name="keel-write", daemon=True)
         self._writer.start()
 
@@ -102,10 +105,17 @@ class Database:
     def read_now(self, work: Callable[[Tx], R]) -> R:
         """`read` for a caller that is not in an event loop."""
         try:
-            with self.engines.reader.connect() as conn, conn.begin():
+            own: sa.Connection | None = getattr(self._own, "conn", None)
+            with (
+                contextlib.nullcontext(own) if own is not None else self.engines.reader.connect() as conn,
+                transaction(conn, self.engines.begin_reading),
+            ):
                 return work(Tx(conn))
-        except _UNFIT as error:
-            raise _said(error) from error
+        except Exception as error:
+            said = _said(error)
+            if said is error:
+                raise
+            raise said from error
 
     def close(self) -> None:
         """Finishes the waiting writes, then closes every connection."""
@@ -115,7 +125,14 @@ class Database:
         self._queue.put(None)
         self._writer.join()
         self._readers.shutdown()
+        for conn in self._kept:
+            conn.close()
         self.engines.dispose()
+
+    def _keep_reader(self) -> None:
+        if self.engines.lasting:
+            self._own.conn = self.engines.reader.connect()
+            self._kept.append(self._own.conn)
 
     def _submit(self, work: Callable[[Tx], Any], done: _Waiting) -> None:
         if self._closed:
@@ -123,12 +140,19 @@ class Database:
         self._queue.put(_Unit(work, done))
 
     def _write_loop(self) -> None:
+        if self.engines.lasting:
+            with self.engines.writer.connect() as conn:
+                self._write_groups(conn)
+        else:
+            self._write_groups(None)
+
+    def _write_groups(self, conn: sa.Connection | None) -> None:
         ended = False
         while not ended:
             first = self._queue.get()
             if first is None:
                 return
-            ended = self._commit_group(first)
+            ended = self._commit_group(first, conn)
 
     def _next(self, deadline: float) -> _Unit | bool | None:
         """The next waiting unit; None ends the loop; False: nobody waits, or the group is old enough."""
@@ -139,13 +163,16 @@ class Database:
         except queue.Empty:
             return False
 
-    def _commit_group(self, first: _Unit) -> bool:
+    def _commit_group(self, first: _Unit, kept: sa.Connection | None) -> bool:
         answers: list[_Answer] = []
         participants: dict[object, Participant] = {}
         unit: _Unit | bool | None = first
         deadline, limit = time.monotonic() + GROUP_SECONDS, GROUP_UNITS[self.dialect]
         try:
-            with self.engines.writer.connect() as conn, conn.begin():
+            with (
+                contextlib.nullcontext(kept) if kept is not None else self.engines.writer.connect() as conn,
+                transaction(conn, self.engines.begin_writing),
+            ):
                 while isinstance(unit, _Unit):
                     result, failed = _run_unit(unit, Tx(conn, now_ms(), participants))
                     answers.append(_Answer(unit.done, result, failed))
@@ -213,9 +240,11 @@ def _run_unit(unit: _Unit, tx: Tx) -> tuple[Any, BaseException | None]:
 def _said(error: Exception) -> Exception:
     """A driver's error in our words; any other as it is."""
     said: Exception = error
-    if isinstance(error, sa.exc.IntegrityError):
+    # SQLAlchemy and every driver name these classes alike (PEP 249); a driver that is not used need not be loaded
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "IntegrityError" in kinds:
         said = Conflict("Another write got there first.", hint="Read it again, then retry.")
-    elif isinstance(error, _UNFIT):
+    elif "DataError" in kinds or isinstance(error, _UNFIT):
         said = InvalidInput("A number or text in the request is too large, or not one that can be stored.")
     if said is not error:
         said.__cause__ = error

@@ -1,6 +1,7 @@
 """SQLAlchemy engines for both databases, set up so that an acknowledged write is durable."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,40 @@ READERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """A pool for the one writer and a pool for the readers of one database."""
+    """A pool for the one writer and a pool for the readers of one database.
+
+    Attributes:
+        writer: for the one writer, and migrations.
+        reader: for the readers.
+        begin_writing: what opens a transaction that writes, where the driver does not by itself; else empty.
+        begin_reading: the same for a transaction that reads.
+        lasting: whether a connection may be kept for ever; one to another machine is checked before each use.
+    """
 
     writer: sa.Engine
     reader: sa.Engine
+    begin_writing: str = ""
+    begin_reading: str = ""
+    lasting: bool = False
 
     def dispose(self) -> None:
         """Closes every connection."""
         self.writer.dispose()
         self.reader.dispose()
+
+
+@contextmanager
+def transaction(conn: sa.Connection, begin: str) -> Iterator[None]:
+    """A transaction: committed at the end, rolled back when it fails.
+
+    `begin` goes to the driver here, not in an event of the engine: with one listener SQLAlchemy takes its slow way
+    through every statement.
+    """
+    with conn.begin():
+        if begin:
+            driver: Any = conn.connection.dbapi_connection
+            driver.execute(begin)
+        yield
 
 
 def open_engines(url: str) -> Engines:
@@ -44,14 +70,14 @@ def open_engines(url: str) -> Engines:
 
 
 def _sqlite(path: Path) -> Engines:
-    writer = _sqlite_engine(path, size=1, begin="BEGIN IMMEDIATE", pragmas=("synchronous=FULL", "journal_mode=WAL"))
-    reader = _sqlite_engine(path, size=READERS, begin="BEGIN", pragmas=("query_only=ON",))
-    return Engines(writer, reader)
+    writer = _sqlite_engine(path, size=2, pragmas=("synchronous=FULL", "journal_mode=WAL"))
+    reader = _sqlite_engine(path, size=2 * READERS, pragmas=("query_only=ON",))
+    return Engines(writer, reader, "BEGIN IMMEDIATE", "BEGIN", lasting=True)
 
 
-def _sqlite_engine(path: Path, *, size: int, begin: str, pragmas: tuple[str, ...]) -> sa.Engine:
-    # Driver autocommit (isolation_level None) with an explicit BEGIN of ours: otherwise the driver opens
-    # deferred transactions by itself, and a reader that turns writer fails with SQLITE_BUSY at once.
+def _sqlite_engine(path: Path, *, size: int, pragmas: tuple[str, ...]) -> sa.Engine:
+    # Driver autocommit (isolation_level None) with an explicit BEGIN of ours (`transaction`): otherwise the driver
+    # opens deferred transactions by itself, and a reader that turns writer fails with SQLITE_BUSY at once.
     engine = sa.create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
@@ -61,7 +87,6 @@ def _sqlite_engine(path: Path, *, size: int, begin: str, pragmas: tuple[str, ...
     )
     every = ("busy_timeout=30000", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY", *pragmas)
     event.listen(engine, "connect", _set_pragmas(every))
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 from modelkeel.core.errors import Unavailable
 from modelkeel.storage.database import Database
+from modelkeel.storage.engines import transaction
 
 
 def migrate(database: Database, *, copy_to: Path | None = None) -> str:
@@ -27,7 +28,7 @@ def migrate(database: Database, *, copy_to: Path | None = None) -> str:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     scripts = ScriptDirectory.from_config(config)
     head = scripts.get_current_head() or ""
-    with database.engines.writer.connect() as conn, conn.begin():
+    with database.engines.writer.connect() as conn, transaction(conn, database.engines.begin_writing):
         if database.dialect == "postgresql":
             conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7251136820911)")  # one migrating server at a time
         current = MigrationContext.configure(conn).get_current_revision()

@@ -47,6 +47,16 @@ class Tx:
             found = self.participants[key] = make(self)
         return cast("P", found)
 
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.conn.dialect.name
+
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection, for what is hot."""
+        return self.conn.connection.dbapi_connection
+
     def run(self, statement: sa.Executable, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None) -> int:
         """Executes a statement, once or for many rows; returns the count of rows changed."""
         if rows is None:
@@ -58,7 +68,7 @@ class Tx:
 
         For hot paths: nothing is compiled or converted for each row, so the values must be the driver's own types.
         """
-        self.conn.exec_driver_sql(_insert(self.conn.dialect.paramstyle, table), list(rows))
+        self.driver.cursor().executemany(_insert(self.conn.dialect.paramstyle, table), rows)
 
     def all(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
         """Every row that a query gives."""
@@ -92,10 +102,20 @@ class Tx:
         """
         if not rows:
             return 0
+        given = [rows] if isinstance(rows, Mapping) else rows
+        columns = tuple(given[0])
         build = _upsert if where is None else _upsert.__wrapped__  # a condition is a function made anew for each call
-        statement = build(self.conn.dialect.name, table, tuple(keys), tuple(update), where)
-        counted = {"preserve_rowcount": True}  # otherwise psycopg's count of an INSERT is lost, and -1 comes back
-        return self.conn.execute(statement, rows, execution_options=counted).rowcount
+        sql, names, constants = build(self.conn.dialect, table, tuple(keys), tuple(update), columns, where)
+        values: list[Any]
+        if names is None:
+            values = [{**constants, **row} for row in given]
+        elif constants:
+            values = [[row[name] if name in row else constants[name] for name in names] for row in given]
+        else:
+            values = [[row[name] for name in names] for row in given]
+        cursor = self.driver.cursor()
+        cursor.executemany(sql, values)
+        return int(cursor.rowcount)
 
 
 @lru_cache(maxsize=1000)
@@ -108,19 +128,26 @@ def _insert(paramstyle: str, table: sa.Table) -> str:
 
 @lru_cache(maxsize=1000)
 def _upsert(
-    dialect: str,
+    dialect: sa.Dialect,
     table: sa.Table,
     keys: tuple[str, ...],
     update: tuple[str, ...],
+    columns: tuple[str, ...],
     where: Callable[[Any], sa.ColumnElement[bool]] | None,
-) -> sa.Executable:
-    """The statement of an upsert, kept because building one takes longer than running it."""
-    statement: Any = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
-    if not update:
-        return cast("sa.Executable", statement.on_conflict_do_nothing(index_elements=list(keys)))
-    changed = statement.on_conflict_do_update(
-        index_elements=list(keys),
-        set_={name: statement.excluded[name] for name in update},
-        where=where(statement.excluded) if where else None,
-    )
-    return cast("sa.Executable", changed)
+) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
+    """An upsert as the driver takes it: the SQL, the order of its values (None: by name), and values that are fixed.
+
+    Kept, because building and compiling a statement takes longer than running it.
+    """
+    statement: Any = (postgresql.insert if dialect.name == "postgresql" else sqlite.insert)(table)
+    if update:
+        statement = statement.on_conflict_do_update(
+            index_elements=list(keys),
+            set_={name: statement.excluded[name] for name in update},
+            where=where(statement.excluded) if where else None,
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(keys))
+    compiled: Any = statement.compile(dialect=dialect, column_keys=list(columns))
+    names = None if compiled.positiontup is None else tuple(compiled.positiontup)
+    return compiled.string, names, {name: value for name, value in compiled.params.items() if name not in columns}

@@ -15,6 +15,7 @@ from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import store
 from modelkeel.tracking.models import DEFAULT_EXPERIMENT, RunStatus, require_active
 from modelkeel.tracking.store.metrics import KeyCache
+from modelkeel.tracking.store.runs import RunRow
 
 DEFAULT_ALIAS = "0"
 
@@ -57,7 +58,7 @@ class Base:
         """Writing below one experiment; `what` is what is written, in words."""
         self._authorizer.require(principal, Permission.TRACK, what=what, on=Object(Kind.EXPERIMENT, experiment))
 
-    def _run_seen(self, tx: Tx, principal: Principal, run_id: str) -> sa.Row[Any] | None:
+    def _run_seen(self, tx: Tx, principal: Principal, run_id: str) -> RunRow | None:
         """A run's row, unless it is none that the principal may read."""
         row = store.runs.find(tx, principal.workspace, run_id)
         return row if row is not None and self._reads(principal, row.experiment) else None
@@ -89,7 +90,7 @@ class Base:
                 self._defaults[at] = await self._db.write(work)
         return self._defaults[at]
 
-    def _writable_run(self, tx: Tx, principal: Principal, run_id: str) -> sa.Row[Any]:
+    def _writable_run(self, tx: Tx, principal: Principal, run_id: str) -> RunRow:
         """The run that is to be written to.
 
         Raises:
@@ -105,7 +106,7 @@ class Base:
         require_active(found.lifecycle, "run", run_id)
         return found
 
-    def _wrote(self, tx: Tx, row: sa.Row[Any]) -> None:
+    def _wrote(self, tx: Tx, row: RunRow | sa.Row[Any]) -> None:
         """After a write to a run that has ended: its seal no longer holds, it wants another."""
         if RunStatus(row.status).ended:
             store.runs.touched(tx, row.seq)

@@ -5,12 +5,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from modelkeel.storage.prepared import Prepared
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import Experiment, Lifecycle
 from modelkeel.tracking.store.tables import default_experiment, experiment, experiment_tag
 
-_LIFECYCLE = sa.select(experiment.c.lifecycle).where(
-    experiment.c.id == sa.bindparam("id"), experiment.c.workspace == sa.bindparam("workspace")
+_LIFECYCLE = Prepared(
+    sa.select(experiment.c.lifecycle).where(
+        experiment.c.id == sa.bindparam("id"), experiment.c.workspace == sa.bindparam("workspace")
+    )
 )
 
 
@@ -48,7 +51,7 @@ def get(tx: Tx, workspace: str, identity: str) -> Experiment | None:
 
 def lifecycle_of(tx: Tx, workspace: str, identity: str) -> str | None:
     """Whether an experiment is shown; None: there is none."""
-    found: str | None = tx.scalar(_LIFECYCLE, {"id": identity, "workspace": workspace})
+    found: str | None = _LIFECYCLE.scalar(tx, {"id": identity, "workspace": workspace})
     return found
 
 

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
+from modelkeel.storage.prepared import Prepared
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import (
     CONTEXT_TAG,
@@ -30,20 +31,26 @@ from modelkeel.tracking.store.tables import (
 
 CHUNK = 500
 NAN = float("nan")
-_BY_ID = sa.select(run).where(run.c.id == sa.bindparam("id"), run.c.workspace == sa.bindparam("workspace"))
-_INSERT = sa.insert(run)
+_BY_ID = Prepared(sa.select(run).where(run.c.id == sa.bindparam("id"), run.c.workspace == sa.bindparam("workspace")))
+_COLUMNS = ("id", "workspace", "experiment", "name", "user", "actor", "status", "lifecycle", "started", "created")
+_INSERT = Prepared(sa.insert(run).returning(run.c.seq), (*_COLUMNS, "revision"))
 _SOME: sa.BindParameter[Any] = sa.bindparam("some", expanding=True)
-_PARAMS = sa.select(param).where(param.c.run.in_(_SOME))
-_TAGS = sa.select(tag).where(tag.c.run.in_(_SOME))
-_MODELS = sa.select(run_model).where(run_model.c.run.in_(_SOME))
+_PARAMS = Prepared(sa.select(param.c.run, param.c.key, param.c.value).where(param.c.run.in_(_SOME)))
+_TAGS = Prepared(sa.select(tag.c.run, tag.c.key, tag.c.value).where(tag.c.run.in_(_SOME)))
+_MODELS = Prepared(
+    sa.select(run_model.c.run, run_model.c.direction, run_model.c.model, run_model.c.step).where(
+        run_model.c.run.in_(_SOME)
+    )
+)
 _POINT = ("value", "ts", "step", "is_nan")
-_LATEST: sa.Select[Any] = (
+_LATEST = Prepared(
     sa.select(metric_latest.c.run, metric_key.c.key, *(metric_latest.c[name] for name in _POINT))
     .join(metric_key, metric_key.c.id == metric_latest.c.key)
     .where(metric_latest.c.run.in_(_SOME))
 )
-_INPUTS = (
-    sa.select(run_input.c.run, run_input.c.tags, dataset_input)
+_DATASET = ("name", "digest", "source_type", "source", "schema", "profile")
+_INPUTS = Prepared(
+    sa.select(run_input.c.run, *(dataset_input.c[name] for name in _DATASET), run_input.c.tags)
     .join(dataset_input, dataset_input.c.id == run_input.c.dataset)
     .where(run_input.c.run.in_(_SOME))
     .order_by(run_input.c.run, run_input.c.dataset)
@@ -53,17 +60,36 @@ _PARAMS_OF = sa.select(param.c.key, param.c.value).where(param.c.run == sa.bindp
 _TAGS_OF = sa.select(tag.c.key, tag.c.value).where(tag.c.run == sa.bindparam("run"), tag.c.key.in_(_OF_KEYS))
 
 
+class RunRow(NamedTuple):
+    """A run's own row; the columns in the table's order."""
+
+    seq: int
+    id: str
+    workspace: str
+    experiment: str
+    name: str
+    user: str
+    actor: str
+    status: str
+    lifecycle: str
+    started: int
+    ended: int | None
+    created: int
+    deleted: int | None
+    revision: int
+    unsealed: int | None
+    seal: str | None
+
+
 def add(tx: Tx, row: dict[str, Any]) -> int:
     """Stores a new run and returns its small number."""
-    result = tx.conn.execute(_INSERT, {"created": tx.now, "revision": 0, "lifecycle": Lifecycle.ACTIVE, **row})
-    key = result.inserted_primary_key
-    assert key is not None  # noqa: S101 - one row was inserted
-    return int(key[0])
+    return int(_INSERT.scalar(tx, {"created": tx.now, "revision": 0, "lifecycle": Lifecycle.ACTIVE, **row}))
 
 
-def find(tx: Tx, workspace: str, identity: str) -> sa.Row[Any] | None:
+def find(tx: Tx, workspace: str, identity: str) -> RunRow | None:
     """A run's own row."""
-    return tx.one(_BY_ID, {"id": identity, "workspace": workspace})
+    found = _BY_ID.one(tx, {"id": identity, "workspace": workspace})
+    return None if found is None else RunRow._make(found)
 
 
 def get(tx: Tx, workspace: str, identity: str) -> Run | None:
@@ -155,7 +181,7 @@ def add_models(tx: Tx, seq: int, direction: str, models: Iterable[ModelOutput]) 
     return sum(tx.upsert(run_model, row, keys=["run", "direction", "model"]) for row in rows)
 
 
-def load(tx: Tx, rows: Sequence[sa.Row[Any]]) -> list[Run]:
+def load(tx: Tx, rows: Sequence[RunRow]) -> list[Run]:
     """Runs with params, latest metrics, tags, inputs and outputs, in the order of the rows."""
     params: dict[int, dict[str, str]] = defaultdict(dict)
     tags: dict[int, dict[str, str]] = defaultdict(dict)
@@ -165,47 +191,44 @@ def load(tx: Tx, rows: Sequence[sa.Row[Any]]) -> list[Run]:
     made: dict[int, list[ModelOutput]] = defaultdict(list)
     every = [row.seq for row in rows]
     for start in range(0, len(every), CHUNK):
-        some = {"some": every[start : start + CHUNK]}
-        for row in tx.all(_PARAMS, some):
-            params[row.run][row.key] = row.value
-        for row in tx.all(_TAGS, some):
-            tags[row.run][row.key] = row.value
-        for row in tx.all(_LATEST, some):
-            metrics[row.run][row.key] = Metric(row.key, NAN if row.is_nan else row.value, row.ts, row.step)
-        for row in tx.all(_INPUTS, some):
-            inputs[row.run].append(_dataset(row))
-        for row in tx.all(_MODELS, some):
-            if row.direction == "in":
-                read[row.run].append(row.model)
+        some = every[start : start + CHUNK]
+        for seq, key, value in _PARAMS.rows_in(tx, some):
+            params[seq][key] = value
+        for seq, key, value in _TAGS.rows_in(tx, some):
+            tags[seq][key] = value
+        for seq, key, value, ts, step, is_nan in _LATEST.rows_in(tx, some):
+            metrics[seq][key] = Metric(key, NAN if is_nan else value, ts, step)
+        for seq, name, digest, source_type, source, schema, profile, used in _INPUTS.rows_in(tx, some):
+            marks = msgspec.json.decode(used, type=dict[str, str])
+            inputs[seq].append(DatasetInput(name, digest, source_type, source, schema, profile, marks))
+        for seq, direction, model, step in _MODELS.rows_in(tx, some):
+            if direction == "in":
+                read[seq].append(model)
             else:
-                made[row.run].append(ModelOutput(row.model, row.step))
+                made[seq].append(ModelOutput(model, step))
     return [
-        msgspec.structs.replace(
-            head(r),
-            params=params[r.seq],
-            metrics=metrics[r.seq],
-            tags=tags[r.seq],
-            inputs=inputs[r.seq],
-            model_inputs=read[r.seq],
-            model_outputs=made[r.seq],
+        Run(
+            r.id,
+            r.experiment,
+            r.name,
+            r.user,
+            RunStatus(r.status),
+            r.started,
+            r.ended,
+            Lifecycle(r.lifecycle),
+            params[r.seq],
+            metrics[r.seq],
+            tags[r.seq],
+            inputs[r.seq],
+            read[r.seq],
+            made[r.seq],
+            r.seal,
         )
         for r in rows
     ]
 
 
-def head(row: sa.Row[Any]) -> Run:
+def head(row: RunRow) -> Run:
     """A run without what was logged to it."""
     status, lifecycle = RunStatus(row.status), Lifecycle(row.lifecycle)
     return Run(row.id, row.experiment, row.name, row.user, status, row.started, row.ended, lifecycle, seal=row.seal)
-
-
-def _dataset(row: sa.Row[Any]) -> DatasetInput:
-    return DatasetInput(
-        row.name,
-        row.digest,
-        row.source_type,
-        row.source,
-        row.schema,
-        row.profile,
-        msgspec.json.decode(row.tags, type=dict[str, str]),
-    )

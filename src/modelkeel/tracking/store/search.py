@@ -11,6 +11,7 @@ from modelkeel.storage.visible import within
 from modelkeel.tracking.clauses import Clause, compare
 from modelkeel.tracking.models import RUN_NAME_TAG, Lifecycle
 from modelkeel.tracking.search import Condition, Kind, Order, Value
+from modelkeel.tracking.store.runs import RunRow
 from modelkeel.tracking.store.tables import (
     HEAD,
     dataset_input,
@@ -65,7 +66,7 @@ def runs(
     *,
     limit: int,
     offset: int,
-) -> Sequence[sa.Row[Any]]:
+) -> list[RunRow]:
     """Rows of the runs that meet every condition."""
     keys = _metric_ids(tx, workspace, _metrics_named(conditions, orders))
     query = sa.select(run).where(
@@ -80,7 +81,8 @@ def runs(
         sorting += [rank, column.asc() if order.ascending else column.desc()]
     if not any((o.kind, o.key) == (Kind.ATTRIBUTE, "start_time") for o in orders):
         sorting.append(run.c.started.desc())
-    return tx.all(query.order_by(*sorting, run.c.id).limit(limit).offset(offset))
+    rows = tx.all(query.order_by(*sorting, run.c.id).limit(limit).offset(offset))
+    return [RunRow._make(row) for row in rows]
 
 
 def experiments(
