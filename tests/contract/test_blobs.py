@@ -75,3 +75,31 @@ async def test_a_damaged_chunk_never_leaves(tmp_path: Path):
     path.write_bytes(b"evil" * 1000)
     with pytest.raises(Corrupt):
         await blobs.read(ref.digest)
+
+
+async def test_a_part_of_a_blob_is_read_alone(blobs: BlobStore):
+    content = os.urandom(2 * CHUNK + 7)
+    ref = await blobs.put(content)
+    for start, stop in ((0, None), (3, 10), (CHUNK - 2, CHUNK + 2), (CHUNK, 2 * CHUNK), (2 * CHUNK + 6, None), (5, 5)):
+        assert b"".join([piece async for piece in blobs.stream(ref.digest, start, stop)]) == content[start:stop]
+
+
+async def test_what_nobody_wanted_for_a_while_is_removed_and_no_more(blobs: BlobStore):
+    ref = await blobs.put(b"wanted " * 100)
+    key = f"chunks/{ref.digest[:2]}/{ref.digest}"
+    assert key in [stored.key async for batch in blobs.objects.everything("chunks") for stored in batch]
+    assert await blobs.objects.remove([key, "chunks/00/nothing"], before=1) == []
+    assert await blobs.keep(ref.digest)
+    assert await blobs.objects.remove([key], before=1 << 50) == [key]
+    assert not await blobs.keep(ref.digest)
+    assert await blobs.put(b"wanted " * 100) == ref
+    assert await blobs.read(ref.digest) == b"wanted " * 100
+
+
+async def test_what_was_old_and_is_stored_again_counts_as_new(tmp_path: Path):
+    blobs = BlobStore.local(tmp_path)
+    ref = await blobs.put(b"old")
+    path = tmp_path / "chunks" / ref.digest[:2] / ref.digest
+    os.utime(path, (1, 1))
+    await blobs.put(b"old")
+    assert await blobs.objects.remove([f"chunks/{ref.digest[:2]}/{ref.digest}"], before=2000) == []

@@ -1,15 +1,16 @@
 """The registry for the page and the command line; the `mlflow` client has routes of its own in `protocols`."""
 
 import asyncio
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-from litestar import Router, get
+from litestar import Request, Router, get, route
 from litestar.params import Parameter
-from litestar.response import Stream
+from litestar.response.base import ASGIResponse
 
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import NotFound
-from modelkeel.http.files import attachment
+from modelkeel.http.files import file_answer
 from modelkeel.registry import mlmodel
 from modelkeel.registry.service import Registry
 from modelkeel.registry.views import (
@@ -55,14 +56,21 @@ def router(registry: Registry, tracking: Tracking) -> Router:
             schema = await asyncio.to_thread(parse_schema, content)
         return VersionDetail(version_view(found), found.files, schema, found.source, found.artifact_uri)
 
-    @get("/models/{name:str}/versions/{version:int}/files/{path:path}", summary="A file of a version")
-    async def version_file(principal: Principal, name: str, version: int, path: str) -> Stream:
+    @route(
+        "/models/{name:str}/versions/{version:int}/files/{path:path}",
+        http_method=["GET", "HEAD"],
+        summary="A file of a version, or a range of it",
+        media_type="application/octet-stream",
+    )
+    async def version_file(
+        request: Request[Any, Any, Any], principal: Principal, name: str, version: int, path: str
+    ) -> ASGIResponse:
         found = await registry.model_version(principal, name, version)
         wanted = path.removeprefix("/")
         file = next((file for file in found.files if file.path == wanted), None)
         if file is None:
             raise NotFound(f"Version {version} of {name} has no file {wanted!r}.")
-        return attachment(file.path, file.size, tracking.stream(file))
+        return await file_answer(request, file.path, file.digest, file.size, partial(tracking.stream, file))
 
     @get("/runs/{run_id:str}/versions", summary="Versions that a run is behind")
     async def of_run(principal: Principal, run_id: str) -> list[VersionView]:

@@ -1,25 +1,29 @@
-"""Content by SHA-256, in a local folder or an object store, through obstore.
+"""Content by SHA-256, in a local folder or an object store.
 
-A blob is named by the digest of its whole content. Up to 4 MiB it is one object, `chunks/ab/abcd…`; a
-longer one is a list of such chunks, `lists/ab/abcd…`. Each chunk is checked before its first byte leaves.
+A blob is named by the digest of its whole content. Up to 4 MiB it is one object, `chunks/ab/abcd…`; a longer one is a
+list of such chunks, `lists/ab/abcd…`. Each chunk is checked before its first byte leaves.
 """
 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterable, AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import obstore
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import from_url
 
 from modelkeel.core.errors import Corrupt, InvalidInput, NotFound
-from modelkeel.core.hashing import is_digest, sha256
-from modelkeel.storage.home import sync_folder
+from modelkeel.core.hashing import is_digest
+from modelkeel.storage.objects import LocalObjects, Objects, RemoteObjects
 
 CHUNK = 4 << 20
 REMOTE = ("s3", "gs", "az")
+IN_FLIGHT = 4
+"""Chunks of one upload that are written at the same time."""
 
 
 class BlobRef(msgspec.Struct, frozen=True):
@@ -38,19 +42,22 @@ class BlobStore:
     """Write once, verified on read.
 
     Args:
-        store: any obstore store.
-        folder: the folder behind a local store, so that a write can be made durable there.
+        objects: where they lie.
     """
 
-    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
-        self._store = store
-        self._folder = folder
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+        self._uploads: list[set[str]] = []
+
+    @property
+    def under_way(self) -> set[str]:
+        """Digests of chunks of uploads that have not ended; the collector leaves these alone however old they are."""
+        return set().union(*self._uploads)
 
     @classmethod
     def local(cls, folder: Path) -> "BlobStore":
         """A store in a local folder."""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(LocalStore(str(folder), mkdir=True), folder)
+        return cls(LocalObjects(folder))
 
     @classmethod
     def open(cls, url: str) -> "BlobStore":
@@ -63,23 +70,40 @@ class BlobStore:
             known = ", ".join(f"{kind}://" for kind in REMOTE)
             raise InvalidInput(f"{url!r} is no object store.", hint=f"Use one of {known}.")
         plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-        return cls(from_url(url, client_options={"allow_http": True}) if plain else from_url(url))
+        return cls(
+            RemoteObjects(from_url(url, client_options={"allow_http": True}) if plain else from_url(url)),
+        )
 
     async def put(self, content: bytes | AsyncIterable[bytes], *, repair: bool = False) -> BlobRef:
         """Stores content; durable on return. Content that is there already is not written again.
 
         Args:
-            content: whole or in pieces.
+            content: whole or in pieces; however long it is, a few chunks of it are in memory.
             repair: whether to write it even so, because what is there is damaged.
         """
-        whole = hashlib.sha256()
-        chunks: list[BlobRef] = []
-        async for chunk in _rechunk(content):
-            whole.update(chunk)
-            chunks.append(await self._put_chunk(chunk, repair=repair))
-        digest, size = whole.hexdigest(), sum(chunk.size for chunk in chunks)
-        if len(chunks) > 1:
-            await self._write(_key("lists", digest), msgspec.json.encode(_ChunkList(size, chunks)))
+        if isinstance(content, bytes) and len(content) <= CHUNK:
+            return await self._put_chunk(content, repair=repair)
+        whole, mine = hashlib.sha256(), set[str]()
+        self._uploads.append(mine)
+        try:
+            chunks = await self._store(content, whole, mine, repair=repair)
+            return await self.join(chunks, whole.hexdigest()) if len(chunks) > 1 else chunks[0]
+        finally:
+            self._uploads = [upload for upload in self._uploads if upload is not mine]
+
+    async def put_pieces(self, content: bytes | AsyncIterable[bytes]) -> list[BlobRef]:
+        """Stores content as chunks that no list names yet, for `join`."""
+        return await self._store(content, None, set(), repair=False)
+
+    async def join(self, chunks: Sequence[BlobRef], digest: str) -> BlobRef:
+        """Makes stored chunks one blob.
+
+        Args:
+            chunks: two or more, in order.
+            digest: of the whole content.
+        """
+        size = sum(chunk.size for chunk in chunks)
+        await self.objects.write(_key("lists", digest), msgspec.json.encode(_ChunkList(size, list(chunks))))
         return BlobRef(digest, size)
 
     async def stat(self, digest: str) -> BlobRef:
@@ -88,11 +112,8 @@ class BlobStore:
         Raises:
             NotFound: there is no such blob.
         """
-        try:
-            meta = await obstore.head_async(self._store, _key("chunks", digest))
-        except FileNotFoundError:
-            return BlobRef(digest, (await self._list(digest)).size)
-        return BlobRef(digest, meta["size"])
+        size = await self.objects.size(_key("chunks", digest))
+        return BlobRef(digest, (await self._list(digest)).size if size is None else size)
 
     async def has(self, digest: str) -> bool:
         """Whether the blob is there."""
@@ -101,6 +122,30 @@ class BlobStore:
         except NotFound:
             return False
         return True
+
+    async def keep(self, digest: str) -> bool:
+        """Whether the blob is there, whole; if so, it counts as new, so whoever asks may refer to it for a while."""
+        if await self.objects.touch(_key("chunks", digest)):
+            return True
+        try:
+            parts = (await self._list(digest)).chunks
+        except NotFound:
+            return False
+        keys = [_key("lists", digest), *(_key("chunks", part.digest) for part in parts)]
+        return all([await self.objects.touch(key) for key in keys])
+
+    async def parts(self, digest: str) -> list[str]:
+        """Digests of the chunks of a blob that is longer than one; none for any other.
+
+        Raises:
+            Corrupt: the list can't be read.
+        """
+        try:
+            return [chunk.digest for chunk in (await self._list(digest)).chunks]
+        except NotFound:
+            return []
+        except msgspec.MsgspecError as error:
+            raise Corrupt(f"The list of chunks of blob {digest} can't be read.") from error
 
     async def read(self, digest: str) -> bytes:
         """The whole content, verified.
@@ -111,47 +156,103 @@ class BlobStore:
         """
         return b"".join([chunk async for chunk in self.stream(digest)])
 
-    async def stream(self, digest: str) -> AsyncIterator[bytes]:
-        """The content in verified chunks of at most 4 MiB."""
+    async def stream(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The content in verified pieces of at most 4 MiB; only the chunks that are needed are read.
+
+        Args:
+            digest: the blob's name.
+            start: first byte.
+            stop: byte after the last; none: to the end.
+        """
         try:
-            yield await self._get_chunk(digest)
+            content = await self._get_chunk(digest)
         except FileNotFoundError:
-            for chunk in (await self._list(digest)).chunks:
-                try:
-                    yield await self._get_chunk(chunk.digest)
-                except FileNotFoundError:
-                    raise Corrupt(f"A chunk of blob {digest} is missing.") from None
+            pass
+        else:
+            yield content[start:stop] if start or stop is not None else content
+            return
+        needed = _needed((await self._list(digest)).chunks, start, stop)
+        waiting: deque[tuple[asyncio.Task[bytes], slice]] = deque()
+        try:
+            for chunk, part in needed:  # one chunk is read and checked while another is sent
+                waiting.append((asyncio.create_task(self._get_chunk(chunk.digest)), part))
+                if len(waiting) > 1:
+                    yield await _piece(*waiting.popleft(), digest)
+            while waiting:
+                yield await _piece(*waiting.popleft(), digest)
+        finally:
+            for task, _ in waiting:
+                task.cancel()
+
+    async def sign(self, method: str, key: str, seconds: int) -> str | None:
+        """An address by which a stranger may send or fetch one object of the bucket; None for a local folder."""
+        if not isinstance(self.objects, RemoteObjects):
+            return None
+        return await obstore.sign_async(self.objects.store, method, key, timedelta(seconds=seconds))  # type: ignore[call-overload,no-any-return]
+
+    async def _store(
+        self, content: bytes | AsyncIterable[bytes], whole: "hashlib._Hash | None", mine: set[str], *, repair: bool
+    ) -> list[BlobRef]:
+        stored: list[BlobRef] = []
+        writing: deque[asyncio.Task[BlobRef]] = deque()
+        hashing: asyncio.Task[None] | None = None
+        try:
+            async for chunk in _rechunk(content):
+                if hashing is not None:
+                    await hashing
+                if whole is not None:
+                    hashing = asyncio.create_task(self.objects.call(lambda chunk=chunk: whole.update(chunk)))  # type: ignore[misc]
+                writing.append(asyncio.create_task(self._put_chunk(chunk, repair=repair)))
+                if len(writing) >= IN_FLIGHT:
+                    stored.append(await writing.popleft())
+                    mine.add(stored[-1].digest)
+            if hashing is not None:
+                await hashing
+            while writing:
+                stored.append(await writing.popleft())
+        finally:
+            await asyncio.gather(*writing, *([hashing] if hashing else []), return_exceptions=True)
+        return stored
 
     async def _list(self, digest: str) -> _ChunkList:
         try:
-            found = await obstore.get_async(self._store, _key("lists", digest))
+            found = await self.objects.read(_key("lists", digest))
         except FileNotFoundError:
             raise NotFound(f"There is no blob {digest}.") from None
-        return msgspec.json.decode(bytes(await found.bytes_async()), type=_ChunkList)
+        return msgspec.json.decode(found, type=_ChunkList)
 
     async def _put_chunk(self, chunk: bytes, *, repair: bool) -> BlobRef:
-        digest = sha256(chunk)
+        digest = await self.objects.digest(chunk)
         key = _key("chunks", digest)
-        try:
-            meta = await obstore.head_async(self._store, key)
-            present = meta["size"] == len(chunk) and not repair
-        except FileNotFoundError:
-            present = False
-        if not present:
-            await self._write(key, chunk)
+        if repair or not await self.objects.want(key, len(chunk)):
+            await self.objects.write(key, chunk)
         return BlobRef(digest, len(chunk))
 
     async def _get_chunk(self, digest: str) -> bytes:
-        found = await obstore.get_async(self._store, _key("chunks", digest))
-        content = bytes(await found.bytes_async())
-        if sha256(content) != digest:
+        content = await self.objects.read(_key("chunks", digest))
+        if await self.objects.digest(content) != digest:
             raise Corrupt(f"Blob chunk {digest} does not match its digest.", hint="Restore it from a backup.")
         return content
 
-    async def _write(self, key: str, content: bytes) -> None:
-        await obstore.put_async(self._store, key, content)
-        if self._folder is not None:
-            await asyncio.to_thread(_sync, self._folder / key)
+
+async def _piece(task: asyncio.Task[bytes], part: slice, digest: str) -> bytes:
+    try:
+        content = await task
+    except FileNotFoundError:
+        raise Corrupt(f"A chunk of blob {digest} is missing.") from None
+    return content if part == slice(0, len(content)) else content[part]
+
+
+def _needed(chunks: Sequence[BlobRef], start: int, stop: int | None) -> list[tuple[BlobRef, slice]]:
+    """The chunks that hold the bytes from `start` to `stop`, each with the part that is wanted."""
+    found, at = [], 0
+    for chunk in chunks:
+        first = max(start - at, 0)
+        last = chunk.size if stop is None else min(stop - at, chunk.size)
+        if first < last:
+            found.append((chunk, slice(first, last)))
+        at += chunk.size
+    return found
 
 
 async def _rechunk(content: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
@@ -159,29 +260,21 @@ async def _rechunk(content: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes
         for start in range(0, max(len(content), 1), CHUNK):
             yield content[start : start + CHUNK]
         return
-    held = bytearray()
+    held: list[bytes] = []
+    size = 0
     empty = True
     async for piece in content:
-        held += piece
-        while len(held) >= CHUNK:
-            yield bytes(held[:CHUNK])
-            del held[:CHUNK]
-            empty = False
-    if held or empty:
-        yield bytes(held)
+        held.append(piece)
+        size += len(piece)
+        while size >= CHUNK:
+            joined = b"".join(held)
+            yield joined[:CHUNK]
+            held, size, empty = [joined[CHUNK:]], size - CHUNK, False
+    if size or empty:
+        yield b"".join(held)
 
 
 def _key(kind: str, digest: str) -> str:
     if not is_digest(digest):
         raise NotFound(f"{digest[:80]!r} is not a blob's name.", hint="It is 64 hexadecimal digits.")
     return f"{kind}/{digest[:2]}/{digest}"
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    sync_folder(path.parent)
-    sync_folder(path.parent.parent)

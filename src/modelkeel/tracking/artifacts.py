@@ -1,14 +1,16 @@
 """Use cases of artifacts: files of a run or a logged model, in the blob store, each put recorded."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import Any
 
 from sqlalchemy import Row
 
 from modelkeel.core.access import Principal
-from modelkeel.core.errors import Conflict, InvalidInput, NotFound
+from modelkeel.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from modelkeel.core.paths import clean
-from modelkeel.storage.holdings import hold
+from modelkeel.storage.blobs import BlobRef
+from modelkeel.storage.holdings import Condemned, hold
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import store
 from modelkeel.tracking.base import Base
@@ -24,6 +26,8 @@ from modelkeel.tracking.models import (
     tree_of,
 )
 
+TRIES, PAUSE_SECONDS = 50, 0.1
+
 
 class Artifacts(Base):
     """Trees of files."""
@@ -38,23 +42,31 @@ class Artifacts(Base):
         """
         self._may_track(principal, "artifacts")
         at = clean(path)
-        await self._db.read(lambda tx: self._writable(tx, principal, owner, at))
-        blob = await self._blobs.put(content)
+        if not isinstance(content, bytes):
+            # Nothing that is refused anyway is received; what is in memory already is cheaper to store than to ask for.
+            await self._db.read(lambda tx: self._writable(tx, principal, owner, at))
+        for _ in range(TRIES):
+            blob = await self._blobs.put(content)
+            try:
+                return await self._db.write(lambda tx, blob=blob: self._put(tx, principal, owner, at, blob))  # type: ignore[misc]
+            except Condemned:
+                if not isinstance(content, bytes):
+                    break
+                await asyncio.sleep(PAUSE_SECONDS)
+        raise Unavailable(f"Storage is being cleared of what '{at}' holds.", hint="Send it again in a second.")
 
-        def work(tx: Tx) -> ArtifactFile:
-            row = self._writable(tx, principal, owner, at)
-            other = store.artifacts.clash(tx, owner, at)
-            if other is not None:
-                raise InvalidInput(f"'{at}' and '{other}' can't both be: a path is a file or a folder.")
-            hold(tx, principal.workspace, [blob])
-            if store.artifacts.put(tx, owner, at, blob):
-                if owner.kind is OwnerKind.RUN:
-                    self._wrote(tx, row)
-                data = {"digest": blob.digest, "size": blob.size}
-                self._ledger.record(tx, principal, "artifact.logged", {str(owner.kind): owner.id}, data, {"path": at})
-            return ArtifactFile(at, blob.digest, blob.size)
-
-        return await self._db.write(work)
+    def _put(self, tx: Tx, principal: Principal, owner: ArtifactOwner, at: str, blob: BlobRef) -> ArtifactFile:
+        row = self._writable(tx, principal, owner, at)
+        other = store.artifacts.clash(tx, owner, at)
+        if other is not None:
+            raise InvalidInput(f"'{at}' and '{other}' can't both be: a path is a file or a folder.")
+        hold(tx, principal.workspace, [blob])
+        if store.artifacts.put(tx, owner, at, blob):
+            if owner.kind is OwnerKind.RUN:
+                self._wrote(tx, row)
+            data = {"digest": blob.digest, "size": blob.size}
+            self._ledger.record(tx, principal, "artifact.logged", {str(owner.kind): owner.id}, data, {"path": at})
+        return ArtifactFile(at, blob.digest, blob.size)
 
     async def file(self, principal: Principal, owner: ArtifactOwner, path: str) -> ArtifactFile:
         """One file's digest and size.
@@ -79,9 +91,9 @@ class Artifacts(Base):
         found = await self.file(principal, owner, path)
         return self._blobs.stream(found.digest)
 
-    def stream(self, file: ArtifactFile) -> AsyncIterator[bytes]:
-        """The content of a file that `file` or `files` gave, in verified chunks."""
-        return self._blobs.stream(file.digest)
+    def stream(self, file: ArtifactFile, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The content of a file that `file` or `files` gave, or a part of it, in verified chunks."""
+        return self._blobs.stream(file.digest, start, stop)
 
     async def read_file(self, principal: Principal, owner: ArtifactOwner, path: str, limit: int = 10 << 20) -> bytes:
         """A small file's whole content.
@@ -175,7 +187,7 @@ class Artifacts(Base):
                 f"The files of logged model {owner.id} can't change any more: it is ready.", hint="Log another model."
             )
         for frozen in store.artifacts.frozen(tx, owner):
-            if _overlap(path, frozen.prefix):
+            if _overlap(path, frozen):
                 raise Conflict(
                     f"'{path or '/'}' can't change any more: a registered version points at it.",
                     hint="Log it under another path and register that as a new version.",

@@ -1,13 +1,14 @@
 """Tracking for the page and the command line; the `mlflow` client has routes of its own in `protocols`."""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-from litestar import Router, get
+from litestar import Request, Router, get, route
 from litestar.params import Parameter
-from litestar.response import Stream
+from litestar.response.base import ASGIResponse
 
 from modelkeel.core.access import Principal
-from modelkeel.http.files import attachment
+from modelkeel.http.files import file_answer
 from modelkeel.tracking.metrics import Bucket
 from modelkeel.tracking.models import ArtifactOwner, ListedArtifact
 from modelkeel.tracking.service import Tracking
@@ -22,6 +23,7 @@ from modelkeel.tracking.views import (
     run_view,
 )
 
+Ask = Request[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000)]
 
 
@@ -68,10 +70,18 @@ def router(tracking: Tracking) -> Router:
     async def run_files(principal: Principal, run_id: str, path: str = "") -> list[ListedArtifact]:
         return await tracking.list_folder(principal, ArtifactOwner.run(run_id), path)
 
-    @get("/runs/{run_id:str}/artifacts/{path:path}", summary="A file of a run")
-    async def run_file(principal: Principal, run_id: str, path: str) -> Stream:
-        file = await tracking.file(principal, ArtifactOwner.run(run_id), path.removeprefix("/"))
-        return attachment(file.path, file.size, tracking.stream(file))
+    async def send(request: Ask, principal: Principal, owner: ArtifactOwner, path: str) -> ASGIResponse:
+        file = await tracking.file(principal, owner, path.removeprefix("/"))
+        return await file_answer(request, file.path, file.digest, file.size, partial(tracking.stream, file))
+
+    @route(
+        "/runs/{run_id:str}/artifacts/{path:path}",
+        http_method=["GET", "HEAD"],
+        summary="A file of a run, or a range of it",
+        media_type="application/octet-stream",
+    )
+    async def run_file(request: Ask, principal: Principal, run_id: str, path: str) -> ASGIResponse:
+        return await send(request, principal, ArtifactOwner.run(run_id), path)
 
     @get("/logged-models/{model_id:str}", summary="A logged model")
     async def model(principal: Principal, model_id: str) -> LoggedModelView:
@@ -81,10 +91,14 @@ def router(tracking: Tracking) -> Router:
     async def model_files(principal: Principal, model_id: str, path: str = "") -> list[ListedArtifact]:
         return await tracking.list_folder(principal, ArtifactOwner.model(model_id), path)
 
-    @get("/logged-models/{model_id:str}/artifacts/{path:path}", summary="A file of a logged model")
-    async def model_file(principal: Principal, model_id: str, path: str) -> Stream:
-        file = await tracking.file(principal, ArtifactOwner.model(model_id), path.removeprefix("/"))
-        return attachment(file.path, file.size, tracking.stream(file))
+    @route(
+        "/logged-models/{model_id:str}/artifacts/{path:path}",
+        http_method=["GET", "HEAD"],
+        summary="A file of a logged model, or a range of it",
+        media_type="application/octet-stream",
+    )
+    async def model_file(request: Ask, principal: Principal, model_id: str, path: str) -> ASGIResponse:
+        return await send(request, principal, ArtifactOwner.model(model_id), path)
 
     return Router(
         "/api/v1",

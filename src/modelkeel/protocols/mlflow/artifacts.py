@@ -5,18 +5,19 @@ The one place where an address becomes an owner: `EXPERIMENT/RUN/artifacts/PATH`
 """
 
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from litestar import Request, Response, delete, get, put
+from litestar import Request, Response, delete, put, route
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
+from litestar.response.base import ASGIResponse
 
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput
 from modelkeel.core.paths import clean
 from modelkeel.http.auth import current_principal
-from modelkeel.http.files import attachment
+from modelkeel.http.files import file_answer
 from modelkeel.protocols.mlflow import answers
 from modelkeel.protocols.mlflow import messages as m
 from modelkeel.protocols.mlflow.endpoint import endpoint
@@ -24,6 +25,7 @@ from modelkeel.tracking.models import ArtifactOwner, OwnerKind
 from modelkeel.tracking.service import Tracking
 
 _ROOT = re.compile(r"([^/]+)/(?:models/(m-[0-9a-f]{32})|([0-9a-f]{32}))/artifacts(?:/(.*))?")
+SMALL = 1 << 20
 _AT = [f"/{root}/2.0/mlflow-artifacts/artifacts/{{path:path}}" for root in ("api", "ajax-api")]
 
 
@@ -38,15 +40,17 @@ def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     async def upload(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
         principal, address = current_principal(request), _address(request)
         owner, path = _owner(address)
-        await tracking.put_file(principal, owner, path, request.stream())
+        # what is small is read before anything is asked of the database: that saves one of two ways there
+        small = _length(request) <= SMALL
+        await tracking.put_file(principal, owner, path, await request.body() if small else request.stream())
         return Response({}, media_type="application/json", status_code=200)
 
-    @get(_AT, include_in_schema=False)
-    async def download(request: Request[Any, Any, Any]) -> Stream:
+    @route(_AT, http_method=["GET", "HEAD"], include_in_schema=False)
+    async def download(request: Request[Any, Any, Any]) -> ASGIResponse:
         principal, address = current_principal(request), _address(request)
         owner, path = _owner(address)
         file = await tracking.file(principal, owner, path)
-        return attachment(path, file.size, tracking.stream(file))
+        return await file_answer(request, path, file.digest, file.size, partial(tracking.stream, file))
 
     @delete(_AT, status_code=200, include_in_schema=False, opt={"writes": "record"})
     async def remove(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
@@ -56,6 +60,12 @@ def artifact_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         return Response({}, media_type="application/json", status_code=200)
 
     return [endpoint("GET", "/mlflow-artifacts/artifacts", m.Path, listing), upload, download, remove]
+
+
+def _length(request: Request[Any, Any, Any]) -> int:
+    """Bytes that the request says it carries; more than any file where it does not say."""
+    told = request.headers.get("content-length", "")
+    return int(told) if told.isdecimal() and len(told) < 19 else 1 << 62
 
 
 def _address(request: Request[Any, Any, Any]) -> str:

@@ -1,19 +1,34 @@
 """Artifact trees: which path holds which blob, and which trees can't change any more."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from modelkeel.storage.blobs import BlobRef
+from modelkeel.storage.prepared import Prepared
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import ArtifactFile, ArtifactOwner
 from modelkeel.tracking.store.tables import artifact, frozen_tree
 
+_OWNER: sa.BindParameter[Any] = sa.bindparam("owner")
+_PATH: sa.BindParameter[Any] = sa.bindparam("path")
+_FILE = Prepared(
+    sa.select(artifact.c.path, artifact.c.digest, artifact.c.size).where(
+        artifact.c.owner == _OWNER, artifact.c.path == _PATH
+    )
+)
+_BELOW = Prepared(
+    sa.select(artifact.c.path)
+    .where(artifact.c.owner == _OWNER, artifact.c.path > sa.bindparam("first"), artifact.c.path < sa.bindparam("last"))
+    .limit(1)
+)
+_FROZEN = Prepared(sa.select(frozen_tree.c.prefix).where(frozen_tree.c.owner == _OWNER))
+
 
 def put(tx: Tx, owner: ArtifactOwner, path: str, blob: BlobRef) -> bool:
     """Points a path at a blob; False if it did so already."""
-    if tx.scalar(sa.select(artifact.c.digest).where(*_at(owner, path))) == blob.digest:
+    there = _FILE.one(tx, {"owner": owner.id, "path": path})
+    if there is not None and there[1] == blob.digest:
         return False
     row = {
         "owner": owner.id,
@@ -29,8 +44,8 @@ def put(tx: Tx, owner: ArtifactOwner, path: str, blob: BlobRef) -> bool:
 
 def get(tx: Tx, owner: ArtifactOwner, path: str) -> ArtifactFile | None:
     """One file."""
-    row = tx.one(sa.select(artifact).where(*_at(owner, path)))
-    return None if row is None else ArtifactFile(row.path, row.digest, row.size)
+    row = _FILE.one(tx, {"owner": owner.id, "path": path})
+    return None if row is None else ArtifactFile(*row)
 
 
 def under(tx: Tx, owner: ArtifactOwner, prefix: str) -> list[ArtifactFile]:
@@ -42,11 +57,11 @@ def under(tx: Tx, owner: ArtifactOwner, prefix: str) -> list[ArtifactFile]:
 
 def clash(tx: Tx, owner: ArtifactOwner, path: str) -> str | None:
     """A file that `path` would lie below, or that would lie below `path`."""
-    parts = path.split("/")
-    parents = ["/".join(parts[:end]) for end in range(1, len(parts))]
-    below = (artifact.c.path > f"{path}/") & (artifact.c.path < f"{path}0")
-    query = sa.select(artifact.c.path).where(artifact.c.owner == owner.id, artifact.c.path.in_(parents) | below)
-    found: str | None = tx.scalar(query.limit(1))
+    # "0" is the character after "/", so these are the names that begin with the path and a slash
+    found: str | None = _BELOW.scalar(tx, {"owner": owner.id, "first": f"{path}/", "last": f"{path}0"})
+    parent = path
+    while found is None and (parent := parent.rpartition("/")[0]):
+        found = _FILE.scalar(tx, {"owner": owner.id, "path": parent})
     return found
 
 
@@ -61,13 +76,9 @@ def freeze(tx: Tx, owner: ArtifactOwner, prefix: str, digest: str) -> None:
     tx.upsert(frozen_tree, row, keys=["owner", "prefix"])
 
 
-def frozen(tx: Tx, owner: ArtifactOwner) -> Sequence[sa.Row[Any]]:
-    """The immutable trees of an owner: their prefixes and digests."""
-    return tx.all(sa.select(frozen_tree.c.prefix, frozen_tree.c.digest).where(frozen_tree.c.owner == owner.id))
-
-
-def _at(owner: ArtifactOwner, path: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return artifact.c.owner == owner.id, artifact.c.path == path
+def frozen(tx: Tx, owner: ArtifactOwner) -> list[str]:
+    """The prefixes of an owner's immutable trees."""
+    return [row[0] for row in _FROZEN.rows(tx, {"owner": owner.id})]
 
 
 def _below(column: sa.Column[Any], prefix: str) -> sa.ColumnElement[bool]:
