@@ -224,8 +224,7 @@ class BlobStore:
     async def _put_chunk(self, chunk: bytes, *, repair: bool) -> BlobRef:
         digest = await self.objects.digest(chunk)
         key = _key("chunks", digest)
-        if repair or not await self.objects.want(key, len(chunk)):
-            await self.objects.write(key, chunk)
+        await (self.objects.write if repair else self.objects.ensure)(key, chunk)
         return BlobRef(digest, len(chunk))
 
     async def _get_chunk(self, digest: str) -> bytes:

@@ -73,7 +73,7 @@ def write_private(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def sync_folder(path: Path) -> None:
+def sync_folder(path: Path | str) -> None:
     """Makes renames inside a folder durable."""
     handle = os.open(path, os.O_RDONLY)
     try:

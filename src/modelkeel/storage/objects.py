@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,6 @@ import msgspec
 import obstore
 from obstore.store import ObjectStore
 
-from modelkeel.core.clock import now_ms
 from modelkeel.core.hashing import sha256
 from modelkeel.storage.home import sync_folder
 
@@ -44,8 +44,8 @@ class Objects(Protocol):
     async def write(self, key: str, content: bytes) -> None:
         """Stores an object, whole or not at all; durable on return."""
 
-    async def want(self, key: str, size: int) -> bool:
-        """Whether an object of that size is there; if so, it counts as new. False: it has to be written."""
+    async def ensure(self, key: str, content: bytes) -> None:
+        """`write`, unless an object of that size is there: then it counts as new."""
 
     async def touch(self, key: str) -> bool:
         """Whether an object is there; if so, it counts as new."""
@@ -89,6 +89,7 @@ class LocalObjects(_Threads):
         super().__init__()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
+        self._root = str(folder)
         self._known: set[str] = set()  # folders that are there, durably
         self._count = itertools.count()
         self._deciding = threading.Lock()  # a file is either wanted or removed
@@ -96,8 +97,8 @@ class LocalObjects(_Threads):
     async def write(self, key: str, content: bytes) -> None:
         await self.call(lambda: self._write(key, content))
 
-    async def want(self, key: str, size: int) -> bool:
-        return await self.call(lambda: self._want(key) == size)
+    async def ensure(self, key: str, content: bytes) -> None:
+        await self.call(lambda: self._ensure(key, content))
 
     async def touch(self, key: str) -> bool:
         return await self.call(lambda: self._want(key) is not None)
@@ -120,15 +121,16 @@ class LocalObjects(_Threads):
     async def remove(self, keys: Sequence[str], before: int) -> list[str]:
         return await self.call(lambda: [key for key in keys if self._remove(key, before)])
 
+    def _ensure(self, key: str, content: bytes) -> None:
+        if self._want(key) != len(content):
+            self._write(key, content)
+
     def _write(self, key: str, content: bytes) -> None:
-        path = self._folder / key
-        parent = str(path.parent)
+        path = f"{self._root}/{key}"
+        parent = path.rpartition("/")[0]
         if parent not in self._known:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for above in path.parent.relative_to(self._folder).parents:
-                sync_folder(self._folder / above)
-            self._known.add(parent)
-        scratch = Path(f"{parent}/.{os.getpid()}.{next(self._count)}")
+            self._make(Path(parent))
+        scratch = f"{parent}/.{os.getpid()}.{next(self._count)}"
         handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             rest = memoryview(content)
@@ -136,19 +138,25 @@ class LocalObjects(_Threads):
                 rest = rest[os.write(handle, rest) :]
             os.fsync(handle)
         except OSError:
-            scratch.unlink()
+            Path(scratch).unlink()
             raise
         finally:
             os.close(handle)
-        scratch.replace(path)
-        sync_folder(path.parent)
+        os.replace(scratch, path)  # noqa: PTH105
+        sync_folder(parent)
+
+    def _make(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for above in folder.relative_to(self._folder).parents:
+            sync_folder(self._folder / above)
+        self._known.add(str(folder))
 
     def _want(self, key: str) -> int | None:
-        path = self._folder / key
+        path = f"{self._root}/{key}"
         with self._deciding:
             try:
-                stat = path.stat()
-                if now_ms() / 1000 - stat.st_mtime > FRESH_SECONDS:
+                stat = os.stat(path)  # noqa: PTH116 - on the path of each small file, where a Path costs as much as this
+                if time.time() - stat.st_mtime > FRESH_SECONDS:
                     os.utime(path)
             except FileNotFoundError:
                 return None
@@ -194,12 +202,14 @@ class RemoteObjects(_Threads):
     async def write(self, key: str, content: bytes) -> None:
         await obstore.put_async(self.store, key, content)
 
-    async def want(self, key: str, size: int) -> bool:
+    async def ensure(self, key: str, content: bytes) -> None:
         try:
             meta = await obstore.head_async(self.store, key)
         except FileNotFoundError:
-            return False
-        return meta["size"] == size and datetime.now(UTC) - meta["last_modified"] < REFRESH
+            await self.write(key, content)
+            return
+        if meta["size"] != len(content) or datetime.now(UTC) - meta["last_modified"] >= REFRESH:
+            await self.write(key, content)
 
     async def touch(self, key: str) -> bool:
         try:
