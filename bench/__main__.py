@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-OTHERS = {"__init__", "__main__", "peers", "serving_peers"}
+OTHERS = {"__init__", "__main__", "peers", "servers", "serving_peers"}
 
 
 def main() -> None:

@@ -7,20 +7,17 @@ The peer is installed into a virtual environment of its own on first use. Settin
 import argparse
 import json
 import re
-import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
 from bench.peers import mlflow_server
+from bench.servers import modelkeel_server
 
 V2 = "/api/2.0/mlflow"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
@@ -47,25 +44,6 @@ def figure(server: str, name: str, value: float, unit: str, **more: Any) -> None
     """Prints one result."""
     line = {"bench": "tracking", "server": server, "figure": name, "value": round(value, 3), "unit": unit} | more
     print(json.dumps(line), flush=True)
-
-
-@contextmanager
-def our_server() -> Iterator[str]:
-    """A server on a fresh home; gives its address."""
-    home = Path(tempfile.mkdtemp(prefix="mkbench"))
-    command = [sys.executable, "-m", "modelkeel", "up", "--home", str(home), "--port", "0", "--predict-port", "0"]
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    state = home / "server.json"
-    try:
-        deadline = time.monotonic() + 30
-        while not state.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield str(json.loads(state.read_text())["url"])
-    finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def new_run(client: httpx.Client, experiment: str) -> str:
@@ -191,7 +169,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--peer", action="store_true", help="also run stock MLflow")
     asked = parser.parse_args()
-    servers = {"modelkeel": our_server} | ({"mlflow": mlflow_server} if asked.peer else {})
+    servers = {"modelkeel": modelkeel_server} | ({"mlflow": mlflow_server} if asked.peer else {})
     for name, start in servers.items():
         with start() as url:
             with httpx.Client(base_url=url) as client:

@@ -127,8 +127,8 @@ class Runs(Base):
         offset = page_offset(token)
 
         def work(tx: Tx) -> tuple[list[Run], str | None]:
-            rows = store.search.runs(
-                tx, principal.workspace, wanted, lifecycles, conditions, orders, limit=limit + 1, offset=offset
+            rows = store.run_search.runs(
+                tx, principal.workspace, wanted, list(lifecycles), conditions, orders, limit=limit + 1, offset=offset
             )
             more = page_token(offset + limit) if len(rows) > limit else None
             return store.runs.load(tx, rows[:limit]), more

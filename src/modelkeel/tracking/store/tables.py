@@ -103,6 +103,7 @@ param = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
     sa.Index("ix_param_key_value", "key", sa.text(f"substr(value, 1, {HEAD})"), "run"),
+    sqlite_with_rowid=False,
 )
 tag = sa.Table(
     "tag",
@@ -111,6 +112,7 @@ tag = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
     sa.Index("ix_tag_key_value", "key", sa.text(f"substr(value, 1, {HEAD})"), "run"),
+    sqlite_with_rowid=False,
 )
 dataset_input = sa.Table(
     "dataset_input",

@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_param_key_value", "param", ["key", sa.text("substr(value, 1, 200)"), "run"])
     op.create_table(
@@ -100,6 +101,7 @@ def upgrade() -> None:
         sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_tag_key_value", "tag", ["key", sa.text("substr(value, 1, 200)"), "run"])
     op.create_table(
