@@ -176,6 +176,35 @@ async def keel(home: Path) -> AsyncIterator[Keel]:
 
 
 @pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """An S3-speaking server in a process of its own, with one bucket."""
+    command = [sys.executable, "-u", "-m", "moto.server", "-p", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    url = ""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Running on" in line:
+            url = line.split("Running on")[1].split()[0]
+            break
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and httpx.put(f"{url}/keel").status_code != 200:
+        time.sleep(0.1)
+    yield url
+    process.kill()
+    process.wait()
+
+
+def s3_settings(url: str) -> dict[str, str]:
+    """The variables by which a program reaches the server of `s3`."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a Postgres of this session's own."""
     folder = Path(tempfile.mkdtemp(prefix="mkpg"))

@@ -292,6 +292,7 @@ class Keel:
         return [
             self._sign_checkpoints,
             self.tracking.seal_for_ever,
+            self.tracking.sweep_for_ever,
             self.launches.watch,
             self.controller.run,
             *self.monitoring.workers(),

@@ -1,47 +1,23 @@
 """Content by digest, in a local folder and on a server that speaks S3."""
 
 import os
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from modelkeel.core.errors import Corrupt, NotFound
 from modelkeel.core.hashing import sha256
 from modelkeel.storage.blobs import CHUNK, BlobStore
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """An S3-speaking server in a process of its own, with one bucket."""
-    command = [sys.executable, "-u", "-m", "moto.server", "-p", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    url = ""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "Running on" in line:
-            url = line.split("Running on")[1].split()[0]
-            break
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and httpx.put(f"{url}/keel").status_code != 200:
-        time.sleep(0.1)
-    yield url
-    process.kill()
-    process.wait()
+from tests.conftest import s3_settings
 
 
 @pytest.fixture(params=["local", "s3"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
     if request.param == "local":
         return BlobStore.local(tmp_path / "blobs")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("s3"))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name, value in s3_settings(request.getfixturevalue("s3")).items():
+        monkeypatch.setenv(name, value)
     return BlobStore.open(f"s3://keel/{tmp_path.name}")
 
 

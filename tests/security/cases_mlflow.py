@@ -191,6 +191,26 @@ _VERSIONS = {
     ),
     "DELETE model-versions/delete-tag": Case(lambda s: Ask(json=_tagged_version(s)), ("version.tagged",)),
 }
+
+
+def _begun(s: Story, *, sent: bool) -> tuple[str, dict[str, Any]]:
+    """Address and body by which the admin ends an upload of theirs."""
+    place = f"{s.experiment}/{s.new_run()}/artifacts"
+    asked = {"path": "a.bin", "num_parts": 1}
+    begun = s.admin.post(f"{_PROXY}/mpu/create/{place}", json=asked).raise_for_status().json()
+    body: dict[str, Any] = {"path": "a.bin", "upload_id": begun["upload_id"]}
+    if sent:
+        url = begun["credentials"][0]["url"]
+        tag = s.nobody.put(url, content=b"content").raise_for_status().headers["etag"]
+        body["parts"] = [{"part_number": 1, "etag": tag}]
+    return place, body
+
+
+def _end(s: Story, *, sent: bool) -> Ask:
+    place, body = _begun(s, sent=sent)
+    return Ask(path={"path": place}, json=body)
+
+
 _V2 = "/api/2.0/mlflow"
 _PROXY = "/api/2.0/mlflow-artifacts"
 _UNSERVED = Case(lambda _: Ask(path={"rest": "nothing/here"}, status=(404,)), viewer=(404,), own="nothing is there")
@@ -213,6 +233,18 @@ CASES: dict[str, Case] = {
     f"DELETE {_PROXY}/artifacts/{{path:path}}": Case(
         lambda s: _at(s, s.put_artifact(s.new_run(), "a.txt")), ("artifact.deleted",)
     ),
+    f"POST {_PROXY}/mpu/create/{{path:path}}": Case(
+        lambda s: Ask(path={"path": f"{s.experiment}/{s.new_run()}/artifacts"}, json={"path": "a", "num_parts": 2})
+    ),
+    f"POST {_PROXY}/mpu/complete/{{path:path}}": Case(lambda s: _end(s, sent=True), ("artifact.logged",)),
+    f"POST {_PROXY}/mpu/abort/{{path:path}}": Case(lambda s: _end(s, sent=False)),
+    f"GET {_PROXY}/presigned/{{path:path}}": _read(lambda s: _at(s, f"{s.experiment}/{s.run}/artifacts/model/MLmodel")),
+    **{
+        f"POST {_V2}/artifacts/presigned-{way}-url": Case(
+            lambda s: Ask(json={"run_id": s.run, "path": "a"}, status=(400,)), viewer=(400,), own="it is never done"
+        )
+        for way in ("upload", "download")
+    },
     **{
         f"{method} {root}/{{rest:path}}": _UNSERVED
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")

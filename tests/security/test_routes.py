@@ -27,6 +27,8 @@ OPEN = {
     "GET /api/v1/openapi": "the description of this API: the same for everybody, no data",
     "GET /api/v1/openapi/openapi.json": "as above",
     "GET /api/v1/openapi/{path:str}": "as above; says that there is nothing else",
+    "PUT /api/2.0/mlflow-artifacts/mpu/part/{ticket:str}": "the address is signed, for one part of one upload of a day",
+    "GET /api/2.0/mlflow-artifacts/fetch/{ticket:str}": "the address is signed, for one file and five minutes",
     "GET /": "the page's shell: the same for everybody, no data",
     "GET /assets/{name:str}": "the page's scripts and styles: the same for everybody, no data",
     "GET /favicon.svg": "as above",

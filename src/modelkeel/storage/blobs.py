@@ -171,18 +171,49 @@ class BlobStore:
         else:
             yield content[start:stop] if start or stop is not None else content
             return
-        needed = _needed((await self._list(digest)).chunks, start, stop)
+        async for piece in self.stream_chunks((await self._list(digest)).chunks, start, stop):
+            yield piece
+
+    async def stream_chunks(
+        self, chunks: Sequence[BlobRef], start: int = 0, stop: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The content of stored chunks, one after the other, verified; one is read while another is used.
+
+        Args:
+            chunks: in order.
+            start: first byte.
+            stop: byte after the last; none: to the end.
+
+        Raises:
+            Corrupt: one of them is missing, or is not what was written.
+        """
         waiting: deque[tuple[asyncio.Task[bytes], slice]] = deque()
         try:
-            for chunk, part in needed:  # one chunk is read and checked while another is sent
+            for chunk, part in _needed(chunks, start, stop):
                 waiting.append((asyncio.create_task(self._get_chunk(chunk.digest)), part))
                 if len(waiting) > 1:
-                    yield await _piece(*waiting.popleft(), digest)
+                    yield await _piece(*waiting.popleft())
             while waiting:
-                yield await _piece(*waiting.popleft(), digest)
+                yield await _piece(*waiting.popleft())
         finally:
             for task, _ in waiting:
                 task.cancel()
+
+    @property
+    def staged(self) -> bool:
+        """Whether strangers send content to the object store directly, to be hashed afterwards."""
+        return isinstance(self.objects, RemoteObjects)
+
+    async def staged_object(self, key: str) -> AsyncIterator[bytes]:
+        """What was sent there, in pieces, not verified: nobody knows its digest yet.
+
+        Raises:
+            FileNotFoundError: nothing was.
+        """
+        if isinstance(self.objects, RemoteObjects):
+            found = await obstore.get_async(self.objects.store, key)
+            async for piece in found.stream(min_chunk_size=1 << 20):
+                yield bytes(piece)
 
     async def sign(self, method: str, key: str, seconds: int) -> str | None:
         """An address by which a stranger may send or fetch one object of the bucket; None for a local folder."""
@@ -234,11 +265,11 @@ class BlobStore:
         return content
 
 
-async def _piece(task: asyncio.Task[bytes], part: slice, digest: str) -> bytes:
+async def _piece(task: asyncio.Task[bytes], part: slice) -> bytes:
     try:
         content = await task
     except FileNotFoundError:
-        raise Corrupt(f"A chunk of blob {digest} is missing.") from None
+        raise Corrupt("A chunk of a blob is missing.", hint="Restore it from a backup.") from None
     return content if part == slice(0, len(content)) else content[part]
 
 

@@ -12,6 +12,7 @@ from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
 from modelkeel.protocols.mlflow.errors import HANDLERS
 from modelkeel.protocols.mlflow.models import alias_routes, logged_model_routes, model_routes, version_routes
 from modelkeel.protocols.mlflow.tracking import experiment_routes, run_routes, series_routes
+from modelkeel.protocols.mlflow.transfers import transfer_routes
 from modelkeel.registry.service import Registry
 from modelkeel.tracking.service import Tracking
 
@@ -30,7 +31,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     store_type: str = "SqlStore"
     workspaces_enabled: bool = False
     trace_archival_enabled: bool = False
-    multipart_uploads_enabled: bool = False
+    multipart_uploads_enabled: bool = True
     multipart_downloads_enabled: bool = False
 
 
@@ -64,6 +65,7 @@ def router(tracking: Tracking, registry: Registry) -> Router:
             *alias_routes(registry),
             *version_routes(registry),
             *artifact_routes(tracking),
+            *transfer_routes(tracking),
         ],
         exception_handlers=HANDLERS,
     )

@@ -14,3 +14,28 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text, primary_key=True),
         sa.Column("since", sa.BigInteger, nullable=False),
     )
+    op.create_table(
+        "upload",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("workspace", sa.Text, nullable=False),
+        sa.Column("principal", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("parts", sa.Integer, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Index("ix_upload_created", "created"),
+    )
+    op.create_table(
+        "upload_part",
+        sa.Column("upload", sa.Text, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("etag", sa.Text, nullable=False),
+        sa.Column("chunks", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "transfer_key",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("key", sa.LargeBinary, nullable=False),
+    )
