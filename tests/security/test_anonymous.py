@@ -27,6 +27,9 @@ ALLOWED = {
     "/api/2.0/mlflow/logged-models/{model_id:str}/tags",
     "/api/2.0/mlflow/logged-models/{model_id:str}/tags/{tag_key:str}",
     "/api/2.0/mlflow-artifacts/artifacts/{path:path}",
+    "/api/2.0/mlflow-artifacts/mpu/create/{path:path}",  # completing and aborting: its own uploads only
+    "/api/2.0/mlflow/artifacts/presigned-upload-url",
+    "/api/2.0/mlflow/artifacts/presigned-download-url",
     "/api/v1/blobs",
     "/api/v1/blobs/held",
     "/api/v1/labels",
