@@ -36,6 +36,8 @@ from modelkeel.identity.grants import Access
 from modelkeel.identity.models import OidcSettings
 from modelkeel.identity.service import Identity
 from modelkeel.identity.sessions import csrf_of
+from modelkeel.keeping import routes as keeping_routes
+from modelkeel.keeping.service import Keeping
 from modelkeel.ledger import routes as ledger_routes
 from modelkeel.ledger.service import Ledger
 from modelkeel.ledger.subscriptions import Subscription, follow
@@ -43,6 +45,9 @@ from modelkeel.monitoring import routes as monitoring_routes
 from modelkeel.monitoring.retraining import PipelineRetrain
 from modelkeel.monitoring.service import Monitoring
 from modelkeel.monitoring.totals import Totals
+from modelkeel.moving import routes as moving_routes
+from modelkeel.moving.reading import MovingOut
+from modelkeel.moving.service import Moving
 from modelkeel.pipelines import content_routes
 from modelkeel.pipelines import routes as pipeline_routes
 from modelkeel.pipelines.content import Content
@@ -156,6 +161,8 @@ class Keel:
     meter: Meter
     costs: Costs
     governance: Governance
+    keeping: Keeping
+    moving: Moving
     owner_token: str = ""
 
     @classmethod
@@ -269,6 +276,8 @@ class Keel:
             meter,
             costs,
             governance,
+            Keeping(database, ledger, blobs, authorizer, tracking, registry),
+            Moving(database, ledger, tracking, registry, authorizer),
         )
         token_file = home.path / "owner.token"
         minted = identity.first_run()
@@ -292,6 +301,7 @@ class Keel:
         return [
             self._sign_checkpoints,
             self.tracking.seal_for_ever,
+            self.tracking.fold_for_ever,
             self.tracking.sweep_for_ever,
             self.launches.watch,
             self.controller.run,
@@ -332,12 +342,15 @@ def create_app(keel: Keel) -> Litestar:
             mlflow_routes.router(keel.tracking, keel.registry),
             tracking_routes.router(keel.tracking),
             registry_routes.router(keel.registry, keel.tracking),
+            moving_routes.imports_router(keel.moving),
+            moving_routes.exports_router(keel.moving, MovingOut(keel.database, keel.tracking, keel.registry)),
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines, keel.launches),
             serving_routes.router(keel.serving),
             monitoring_routes.router(keel.monitoring),
             costs_routes.router(keel.costs),
             governance_routes.router(keel.governance),
+            keeping_routes.router(keel.keeping),
         ],
         dependencies={"principal": Provide(current_principal, sync_to_thread=False)},
         guards=[signed_in],

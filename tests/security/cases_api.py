@@ -138,6 +138,8 @@ _TRACKING = {
     "GET runs": _read(lambda s: Ask(params={"experiment": s.experiment}), "what is not there is not found"),
     "GET runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.run})),
     "GET runs/{run_id:str}/metric-buckets": _read(lambda s: Ask(path={"run_id": s.run}, params={"key": "auc"})),
+    "GET runs/{run_id:str}/metric-points": _read(lambda s: Ask(path={"run_id": s.run}, params={"key": "auc"})),
+    "GET runs/{run_id:str}/metric-events": _read(lambda s: Ask(path={"run_id": s.ended_run()})),
     "GET runs/{run_id:str}/artifacts": _read(lambda s: Ask(path={"run_id": s.run})),
     "GET runs/{run_id:str}/artifacts/{path:path}": _read(
         lambda s: Ask(path={"run_id": s.run, "path": "model/MLmodel"})
@@ -281,4 +283,16 @@ def _under(cases: dict[str, Case]) -> dict[str, Case]:
     return {f"{method} /api/v1/{path}": case for (method, _, path), case in named}
 
 
-CASES: dict[str, Case] = _under(_IDENTITY | _LEDGER | _TRACKING | _PIPELINES | _SERVING | _MONITORING | _GOVERNANCE)
+_KEEPING = {
+    "GET holds": Case(lambda _: Ask(), viewer=(403,), own=_OWN),
+    "POST holds": Case(
+        lambda s: Ask(json={"kind": "run", "object": s.new_run(), "reason": f"case {HUSH}"}), ("hold.placed",)
+    ),
+    "DELETE holds/{hold:str}": Case(lambda s: Ask(path={"hold": s.new_hold()}), ("hold.released",)),
+    "GET gc": Case(lambda _: Ask(), by="owner"),
+    "POST gc": Case(lambda _: Ask(json={}), ("gc.ended",), by="owner"),
+}
+
+CASES: dict[str, Case] = _under(
+    _IDENTITY | _LEDGER | _TRACKING | _PIPELINES | _SERVING | _MONITORING | _GOVERNANCE | _KEEPING
+)

@@ -5,16 +5,16 @@ fields mean: raise its version, and keep reading the old one, because old entrie
 """
 
 _NAMES = {
-    "experiment": "created updated deleted restored tagged",
-    "run": "created updated ended sealed deleted restored tagged",
+    "experiment": "created updated deleted restored tagged purged",
+    "run": "created updated ended sealed deleted restored tagged purged",
     "inputs": "logged",
-    "artifact": "logged deleted",
-    "logged_model": "created updated finalized deleted tagged",
+    "artifact": "logged deleted imported",
+    "logged_model": "created updated finalized deleted tagged purged",
     "trace": "sealed",
     "dataset": "created updated deleted",
     "dataset_version": "created deleted",
-    "model": "created updated deleted tagged retired",
-    "version": "created updated deleted tagged",
+    "model": "created updated deleted tagged retired purged",
+    "version": "created updated deleted tagged purged",
     "alias": "moved deleted",
     "snapshot": "stored",
     "pipeline": "started ended",
@@ -57,7 +57,9 @@ _NAMES = {
     "comment": "posted updated deleted",
     "key": "rotated",
     "export": "made",
+    "import": "started ended",
     "personal": "read erased",
+    "hold": "placed released",
     "gc": "ended",
 }
 

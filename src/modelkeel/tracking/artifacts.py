@@ -61,7 +61,11 @@ class Artifacts(Base):
         if other is not None:
             raise InvalidInput(f"'{at}' and '{other}' can't both be: a path is a file or a folder.")
         hold(tx, principal.workspace, [blob])
-        if store.artifacts.put(tx, owner, at, blob):
+        there = store.artifacts.get(tx, owner, at)
+        if there is None or there.digest != blob.digest:
+            if there is not None:
+                _require_free(tx, owner, row.experiment)
+            store.artifacts.put(tx, owner, at, blob)
             if owner.kind is OwnerKind.RUN:
                 self._wrote(tx, row)
             data = {"digest": blob.digest, "size": blob.size}
@@ -129,6 +133,7 @@ class Artifacts(Base):
 
         def work(tx: Tx) -> int:
             row = self._writable(tx, principal, owner, at)
+            _require_free(tx, owner, row.experiment)
             count = store.artifacts.delete(tx, owner, at)
             if count:
                 if owner.kind is OwnerKind.RUN:
@@ -193,6 +198,13 @@ class Artifacts(Base):
                     hint="Log it under another path and register that as a new version.",
                 )
         return found
+
+
+def _require_free(tx: Tx, owner: ArtifactOwner, experiment: str) -> None:
+    """Content of what is under a legal hold is neither deleted nor replaced."""
+    reason = store.holds.on(tx, owner.id, experiment)
+    if reason is not None:
+        raise Conflict(f"{owner.kind} {owner.id} is under a legal hold: {reason}", hint="Log it under another path.")
 
 
 def _overlap(one: str, other: str) -> bool:

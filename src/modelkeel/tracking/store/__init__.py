@@ -3,13 +3,27 @@
 from modelkeel.tracking.store import (
     artifacts,
     experiments,
+    holds,
     logged_models,
     metrics,
     run_search,
     runs,
     search,
+    segments,
     tables,
     uploads,
 )
 
-__all__ = ["artifacts", "experiments", "logged_models", "metrics", "run_search", "runs", "search", "tables", "uploads"]
+__all__ = [
+    "artifacts",
+    "experiments",
+    "holds",
+    "logged_models",
+    "metrics",
+    "run_search",
+    "runs",
+    "search",
+    "segments",
+    "tables",
+    "uploads",
+]

@@ -25,11 +25,8 @@ _BELOW = Prepared(
 _FROZEN = Prepared(sa.select(frozen_tree.c.prefix).where(frozen_tree.c.owner == _OWNER))
 
 
-def put(tx: Tx, owner: ArtifactOwner, path: str, blob: BlobRef) -> bool:
-    """Points a path at a blob; False if it did so already."""
-    there = _FILE.one(tx, {"owner": owner.id, "path": path})
-    if there is not None and there[1] == blob.digest:
-        return False
+def put(tx: Tx, owner: ArtifactOwner, path: str, blob: BlobRef) -> None:
+    """Points a path at a blob."""
     row = {
         "owner": owner.id,
         "path": path,
@@ -39,7 +36,6 @@ def put(tx: Tx, owner: ArtifactOwner, path: str, blob: BlobRef) -> bool:
         "created": tx.now,
     }
     tx.upsert(artifact, row, keys=["owner", "path"], update=["digest", "size", "created"])
-    return True
 
 
 def get(tx: Tx, owner: ArtifactOwner, path: str) -> ArtifactFile | None:

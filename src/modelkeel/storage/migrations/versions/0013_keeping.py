@@ -39,3 +39,15 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("key", sa.LargeBinary, nullable=False),
     )
+    op.create_table(
+        "legal_hold",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("workspace", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("object", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("placed", sa.BigInteger, nullable=False),
+        sa.Column("placed_by", sa.Text, nullable=False),
+        sa.Column("released", sa.BigInteger),
+        sa.Index("ix_legal_hold_object", "object"),
+    )
