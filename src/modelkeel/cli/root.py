@@ -36,6 +36,8 @@ _COMMANDS = (
     ("grants", "grants:grants", "List grants and denials."),
     ("groups", "grants:groups", "Groups of the workspace."),
     ("audit", "audit:audit", "Read, export and verify the ledger."),
+    ("gc", "gc:gc", "Remove for good what was deleted, and content that nothing needs."),
+    ("hold", "gc:hold", "Legal holds: what is never removed for good."),
     ("watch", "watch:watch", "Show how an endpoint's model does."),
     ("predictions", "predictions:predictions", "Look into the prediction log."),
     ("demo", "demo.command:demo", "Live one model's whole life on a year of real flights."),
