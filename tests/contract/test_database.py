@@ -81,7 +81,7 @@ async def test_readers_see_one_snapshot_while_a_writer_writes(database: Database
 
 
 def test_readers_can_not_write(database: Database):
-    with pytest.raises(Exception, match="read-?only"):
+    with pytest.raises(Exception, match=r"read-?only"):
         database.read_now(_hold("x"))
 
 

@@ -139,7 +139,7 @@ _TRACKING = {
     "GET runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.run})),
     "GET runs/{run_id:str}/metric-buckets": _read(lambda s: Ask(path={"run_id": s.run}, params={"key": "auc"})),
     "GET runs/{run_id:str}/metric-points": _read(lambda s: Ask(path={"run_id": s.run}, params={"key": "auc"})),
-    "GET runs/{run_id:str}/metric-events": _read(lambda s: Ask(path={"run_id": s.ended_run()})),
+    "GET runs/{run_id:str}/metric-events": _read(lambda s: Ask(path={"run_id": s.run})),
     "GET runs/{run_id:str}/artifacts": _read(lambda s: Ask(path={"run_id": s.run})),
     "GET runs/{run_id:str}/artifacts/{path:path}": _read(
         lambda s: Ask(path={"run_id": s.run, "path": "model/MLmodel"})

@@ -118,6 +118,8 @@ _RUNS = {
         ("run.updated",),
     ),
     "GET metrics/get-history": _read(lambda s: Ask(params={"run_id": s.run, "metric_key": "auc"})),
+    "GET metrics/get-history-bulk": _read(lambda s: Ask(params={"run_id": [s.run], "metric_key": "auc"})),
+    "GET metrics/get-history-bulk-interval": _read(lambda s: Ask(params={"run_ids": [s.run], "metric_key": "auc"})),
     "GET artifacts/list": _read(lambda s: Ask(params={"run_id": s.run})),
 }
 _LOGGED_MODELS = {

@@ -13,6 +13,7 @@ from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import store
+from modelkeel.tracking.live import Growth, Live
 from modelkeel.tracking.models import DEFAULT_EXPERIMENT, RunStatus, require_active
 from modelkeel.tracking.store.metrics import KeyCache
 from modelkeel.tracking.store.runs import RunRow
@@ -35,9 +36,15 @@ class Base:
         self._ledger = ledger
         self._blobs = blobs
         self._authorizer = authorizer
-        self._keys = KeyCache()
+        self._growth, self._live = Growth(), Live()
+        self._keys = KeyCache(grew=self._grew)
         self._defaults: dict[str, str] = {}
         self._default_lock = asyncio.Lock()
+
+    def _grew(self, points: dict[int, int]) -> None:
+        """On the database's writer thread, after a commit."""
+        self._growth.add(points)
+        self._live.wake(points)
 
     def _may_read(self, principal: Principal, what: str) -> None:
         """Whether anything may be read; each method then names the experiment, or filters by `_seen`."""

@@ -1,16 +1,21 @@
 """Tracking for the page and the command line; the `mlflow` client has routes of its own in `protocols`."""
 
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Any
 
-from litestar import Request, Router, get, route
+import msgspec
+from litestar import Request, Response, Router, get, route
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter
+from litestar.response import ServerSentEvent
 from litestar.response.base import ASGIResponse
 
 from modelkeel.core.access import Principal
 from modelkeel.http.files import file_answer
-from modelkeel.tracking.metrics import Bucket
 from modelkeel.tracking.models import ArtifactOwner, ListedArtifact
+from modelkeel.tracking.reading import News
+from modelkeel.tracking.series import Bucket
 from modelkeel.tracking.service import Tracking
 from modelkeel.tracking.views import (
     ExperimentPage,
@@ -60,12 +65,6 @@ def router(tracking: Tracking) -> Router:
     async def run(principal: Principal, run_id: str) -> RunView:
         return run_view(await tracking.get_run(principal, run_id))
 
-    @get("/runs/{run_id:str}/metric-buckets", summary="A metric's series in ranges of steps, for drawing")
-    async def buckets(
-        principal: Principal, run_id: str, key: str, count: Annotated[int, Parameter(ge=1, le=5000)] = 400
-    ) -> list[Bucket]:
-        return await tracking.metric_buckets(principal, run_id, key, count)
-
     @get("/runs/{run_id:str}/artifacts", summary="Entries of a folder of a run's files")
     async def run_files(principal: Principal, run_id: str, path: str = "") -> list[ListedArtifact]:
         return await tracking.list_folder(principal, ArtifactOwner.run(run_id), path)
@@ -102,6 +101,60 @@ def router(tracking: Tracking) -> Router:
 
     return Router(
         "/api/v1",
-        route_handlers=[experiments, runs, run, buckets, run_files, run_file, model, model_files, model_file],
+        route_handlers=[
+            experiments,
+            runs,
+            run,
+            *_series_routes(tracking),
+            run_files,
+            run_file,
+            model,
+            model_files,
+            model_file,
+        ],
         tags=["tracking"],
     )
+
+
+def _series_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
+    """A metric's points: drawn, whole, and as they come."""
+
+    @get("/runs/{run_id:str}/metric-buckets", summary="A metric's series in ranges of steps, for drawing")
+    async def buckets(
+        principal: Principal,
+        run_id: str,
+        key: str,
+        count: Annotated[int, Parameter(ge=1, le=5000)] = 400,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> list[Bucket]:
+        return await tracking.metric_buckets(principal, run_id, key, count, first, last)
+
+    @get(
+        "/runs/{run_id:str}/metric-points",
+        summary="Every point of a metric as an Arrow IPC stream: step, timestamp, value",
+        media_type="application/vnd.apache.arrow.stream",
+    )
+    async def points(
+        principal: Principal, run_id: str, key: str, first: int | None = None, last: int | None = None
+    ) -> Response[bytes]:
+        content = await tracking.metric_arrow(principal, run_id, key, first, last)
+        return Response(content, media_type="application/vnd.apache.arrow.stream")
+
+    @get(
+        "/runs/{run_id:str}/metric-events",
+        summary="The latest points of a run's metrics, then new ones as they come (Server-Sent Events)",
+        media_type="text/event-stream",
+    )
+    async def events(principal: Principal, run_id: str, key: list[str] | None = None) -> ServerSentEvent:
+        await tracking.get_run(principal, run_id)  # refused before anything is streamed
+        return ServerSentEvent(_events(tracking.follow_metrics(principal, run_id, key or [])))
+
+    return [buckets, points, events]
+
+
+async def _events(news: AsyncIterator[News]) -> AsyncIterator[dict[str, str]]:
+    """`metrics` events with what is new, then one `end` when the run has ended."""
+    async for each in news:
+        ended = each.status.ended and not each.metrics
+        yield {"event": "end" if ended else "metrics", "data": msgspec.json.encode(each).decode()}

@@ -10,6 +10,7 @@ from modelkeel.core.access import Principal
 from modelkeel.protocols.mlflow.artifacts import artifact_routes
 from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
 from modelkeel.protocols.mlflow.errors import HANDLERS
+from modelkeel.protocols.mlflow.histories import history_routes
 from modelkeel.protocols.mlflow.models import alias_routes, logged_model_routes, model_routes, version_routes
 from modelkeel.protocols.mlflow.tracking import experiment_routes, run_routes, series_routes
 from modelkeel.protocols.mlflow.transfers import transfer_routes
@@ -60,6 +61,7 @@ def router(tracking: Tracking, registry: Registry) -> Router:
             *experiment_routes(tracking),
             *run_routes(tracking),
             *series_routes(tracking),
+            *history_routes(tracking),
             *logged_model_routes(tracking),
             *model_routes(registry),
             *alias_routes(registry),

@@ -4,15 +4,19 @@ The points of one group of writes are gathered and stored at once: the points in
 key only the greatest as the latest.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
+from modelkeel.storage.prepared import Prepared
 from modelkeel.storage.transaction import Tx
+from modelkeel.tracking import series
 from modelkeel.tracking.models import Metric
 from modelkeel.tracking.rules import stored_value
+from modelkeel.tracking.store import segments
 from modelkeel.tracking.store.tables import logged_model_metric, metric_key, metric_latest, metric_point
 
 CACHED_KEYS = 100_000
@@ -30,11 +34,25 @@ _PG_LATEST = f"INSERT INTO metric_latest {_COLUMNS} {_ARRAYS} {_NEWER}"
 _Point = tuple[int, int, int, int, float, int]
 
 
+_l = metric_latest.c
+_LATEST_OF = Prepared(
+    sa.select(metric_key.c.key, _l.key, _l.step, _l.ts, _l.value, _l.is_nan)
+    .join(metric_key, metric_key.c.id == _l.key)
+    .where(_l.run == sa.bindparam("run_", type_=sa.BigInteger))
+)
+
+
 @dataclass(slots=True)
 class KeyCache:
-    """Numbers of metric keys, by workspace and name; only what was committed is kept."""
+    """Numbers of metric keys, by workspace and name; only what was committed is kept.
+
+    Attributes:
+        known: the numbers.
+        grew: is told how many points each run got, once they are durable.
+    """
 
     known: dict[tuple[str, str], int] = field(default_factory=dict)
+    grew: Callable[[dict[int, int]], None] | None = None
 
 
 @dataclass(slots=True)
@@ -98,6 +116,8 @@ class Gathering:
         if len(self.cache.known) > CACHED_KEYS:
             self.cache.known.clear()
         self.cache.known.update(self.fresh)
+        if self.cache.grew is not None and self.points:
+            self.cache.grew(Counter(point[0] for point in self.points))
 
 
 def gather(tx: Tx, cache: KeyCache) -> Gathering:
@@ -112,43 +132,6 @@ def key_id(tx: Tx, workspace: str, key: str) -> int | None:
     return found
 
 
-def history(tx: Tx, seq: int, key: int, *, limit: int | None, offset: int) -> Sequence[sa.Row[Any]]:
-    """Points of one key in MLflow's order: timestamp, step, value."""
-    p = metric_point.c
-    query = sa.select(p.value, p.ts, p.step, p.is_nan).where(p.run == seq, p.key == key)
-    query = query.order_by(p.ts, p.step, p.value)
-    if limit is not None or offset:
-        query = query.limit(-1 if limit is None and tx.conn.dialect.name == "sqlite" else limit).offset(offset)
-    return tx.all(query)
-
-
-def buckets(tx: Tx, seq: int, key: int, count: int) -> Sequence[sa.Row[Any]]:
-    """The series in at most `count` ranges of steps: first step, points, min, max and the last value of each.
-
-    NaN points count as points and are left out of min, max and last.
-    """
-    p = metric_point.c
-    of_key = (p.run == seq, p.key == key)
-    ends = tx.one(sa.select(sa.func.min(p.step).label("first"), sa.func.max(p.step).label("last")).where(*of_key))
-    if ends is None or ends.first is None:
-        return []
-    width = (ends.last - ends.first) // count + 1
-    bucket = ((p.step - ends.first) // width).label("bucket")
-    value = sa.case((p.is_nan == 0, p.value)).label("value")
-    back = sa.func.row_number().over(partition_by=bucket, order_by=(p.step.desc(), p.ts.desc(), p.value.desc()))
-    each = sa.select(bucket, p.step, p.ts, value, back.label("back")).where(*of_key).subquery().c
-    query = sa.select(
-        sa.func.min(each.step).label("step"),
-        sa.func.max(each.step).label("end"),
-        sa.func.max(sa.case((each.back == 1, each.ts))).label("ts"),
-        sa.func.count().label("points"),
-        sa.func.min(each.value).label("low"),
-        sa.func.max(each.value).label("high"),
-        sa.func.max(sa.case((each.back == 1, each.value))).label("last"),
-    )
-    return tx.all(query.group_by(each.bucket).order_by(each.bucket))
-
-
 def keys_of(tx: Tx, seq: int) -> Sequence[sa.Row[Any]]:
     """Numbers and names of a run's metric keys."""
     query = sa.select(metric_latest.c.key, metric_key.c.key.label("name"))
@@ -156,12 +139,23 @@ def keys_of(tx: Tx, seq: int) -> Sequence[sa.Row[Any]]:
     return tx.all(query.order_by(metric_key.c.key))
 
 
-def ordered(tx: Tx, seq: int, key: int) -> Iterable[tuple[int, int, float, int]]:
-    """Points of one key in the table's own order, fetched as they are read."""
+def ordered(tx: Tx, seq: int, key: int) -> Iterator[tuple[int, int, float, int]]:
+    """Points of one key in order of (step, timestamp, value, NaN), each once; rows are fetched as they are read."""
+    folded = segments.folded(tx, seq, key)
+    if folded:
+        loose = segments.loose(tx, seq, key)
+        yield from series.rows(series.joined([*(series.from_arrow(part) for _, part in folded), series.of_rows(loose)]))
+        return
     p = metric_point.c
     query = sa.select(p.step, p.ts, p.value, p.is_nan).where(p.run == seq, p.key == key)
-    ordered_query = query.order_by(p.step, p.ts, p.value, p.is_nan).execution_options(yield_per=10_000)
-    return ((row.step, row.ts, row.value, row.is_nan) for row in tx.conn.execute(ordered_query))
+    in_order = query.order_by(p.step, p.ts, p.value, p.is_nan).execution_options(yield_per=10_000)
+    for row in tx.conn.execute(in_order):
+        yield row.step, row.ts, row.value, row.is_nan
+
+
+def latest_of(tx: Tx, seq: int) -> list[tuple[str, int, int, int, float, int]]:
+    """The latest point of each of a run's metrics: name and number of the key, step, timestamp, value, is it NaN."""
+    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in _LATEST_OF.rows(tx, {"run_": seq})]
 
 
 def add_model_points(tx: Tx, run_id: str, metrics: Iterable[Metric]) -> None:
