@@ -1,6 +1,7 @@
 """A valid request to every route of our own API. Add a line here for each new route."""
 
 from typing import Any
+from uuid import uuid4
 
 from tests.security.routes_kit import Ask, Case
 from tests.security.story import ABC, HUSH, MONITOR, Story
@@ -133,7 +134,19 @@ _LEDGER = {
     "GET ledger/checkpoint": _read(lambda _: Ask(), "the signed head of the whole log: a hash and a size"),
     "POST ledger/export": Case(lambda _: Ask(), ("export.made",), own=_OWN),
 }
+
+
+def _code(s: Story) -> Ask:
+    """A capture of code whose run and content are there."""
+    word = uuid4().hex
+    s.post("runs/set-tag", run_id=s.new_run(), key="modelkeel.capture", value=word)
+    stored = s.admin.put("/api/v1/blobs", content=b"no tar, but nobody looks").raise_for_status().json()
+    snapshot = {"digest": stored["digest"], "files": 1, "size": stored["size"]}
+    return Ask(path={"word": word}, json={"snapshot": snapshot})
+
+
 _TRACKING = {
+    "PUT captures/{word:str}": Case(_code, ("run.captured",)),
     "GET experiments": _read(lambda _: Ask(), _OWN),
     "GET runs": _read(lambda s: Ask(params={"experiment": s.experiment}), "what is not there is not found"),
     "GET runs/{run_id:str}": _read(lambda s: Ask(path={"run_id": s.run})),

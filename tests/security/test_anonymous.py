@@ -32,6 +32,7 @@ ALLOWED = {
     "/api/2.0/mlflow/artifacts/presigned-download-url",
     "/api/v1/blobs",
     "/api/v1/blobs/held",
+    "/api/v1/captures/{word:str}",
     "/api/v1/labels",
     "/api/v1/pipelines/cache",
     "/api/v1/pipelines/runs",

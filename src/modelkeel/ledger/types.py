@@ -6,7 +6,7 @@ fields mean: raise its version, and keep reading the old one, because old entrie
 
 _NAMES = {
     "experiment": "created updated deleted restored tagged purged",
-    "run": "created updated ended sealed deleted restored tagged purged",
+    "run": "created updated ended sealed deleted restored tagged captured purged",
     "inputs": "logged",
     "artifact": "logged deleted imported",
     "logged_model": "created updated finalized deleted tagged purged",

@@ -1,5 +1,6 @@
 """Tracking as others use it: one facade over the use cases, each kept in a file of its own."""
 
+from modelkeel.tracking.code import RunCode
 from modelkeel.tracking.experiments import Experiments
 from modelkeel.tracking.exporting import Exporting
 from modelkeel.tracking.folding import Folding
@@ -12,5 +13,7 @@ from modelkeel.tracking.seal import Seals
 from modelkeel.tracking.uploads import Uploads
 
 
-class Tracking(Experiments, Importing, Uploads, Metrics, Reading, Folding, Exporting, Holds, LoggedModels, Seals):
+class Tracking(
+    Experiments, Importing, Uploads, Metrics, Reading, Folding, Exporting, Holds, RunCode, LoggedModels, Seals
+):
     """Experiments, runs, series, artifacts and logged models of an installation."""

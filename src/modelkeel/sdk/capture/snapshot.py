@@ -50,14 +50,23 @@ class Captured:
         return self._content
 
 
-def capture(root: Path) -> Captured:
+def capture(root: Path, *, largest: int | None = None) -> Captured:
     """Takes a snapshot of a project's folder.
 
     Files that git ignores, files over 10 MB and files that look like secrets are left out; the latter two are named.
+
+    Args:
+        root: the folder.
+        largest: bytes that all files may have together.
+
+    Raises:
+        Unavailable: they have more, or are too many.
     """
     tracked = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", ".")
     listed = _walk(root) if tracked is None else [name for name in tracked.decode().split("\0") if name]
     names, left_out, marks = _choose(root, sorted(set(listed)))
+    if largest is not None and sum(int(str(mark[1])) for mark in marks) > largest:
+        raise Unavailable(f"The project folder {root} holds more than {largest} bytes.", hint="Ignore data with git.")
     commit, dirty, diff = (
         _changes(root, [item.path for item in left_out]) if tracked is not None else (None, False, b"")
     )
@@ -84,6 +93,13 @@ def capture(root: Path) -> Captured:
         left_out=left_out,
     )
     return Captured(root, names, snapshot, content, diff)
+
+
+def branch(root: Path) -> str | None:
+    """Git's branch, if the folder is in a repository and on one."""
+    found = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
+    name = "" if found is None else found.decode(errors="replace").strip()
+    return name if name not in {"", "HEAD"} else None
 
 
 def unpack(content: bytes, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from modelkeel.tracking.store import (
     artifacts,
+    code,
     experiments,
     holds,
     logged_models,
@@ -16,6 +17,7 @@ from modelkeel.tracking.store import (
 
 __all__ = [
     "artifacts",
+    "code",
     "experiments",
     "holds",
     "logged_models",
