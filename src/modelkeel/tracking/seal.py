@@ -8,14 +8,12 @@ value (IEEE 754 double), 1 if it is NaN.
 """
 
 import asyncio
-import hashlib
-import struct
-from collections.abc import Iterable
 from typing import Any
 
 from modelkeel.core.access import Principal
 from modelkeel.core.clock import now_ms
 from modelkeel.core.hashing import digest_of
+from modelkeel.core.points import digest_points
 from modelkeel.ledger.service import SYSTEM
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import store
@@ -23,16 +21,6 @@ from modelkeel.tracking.base import Base
 from modelkeel.tracking.models import ArtifactOwner, Run, tree_of
 
 QUIET_SECONDS = 3.0
-_POINT = struct.Struct(">qqdB")
-
-
-def digest_points(points: Iterable[tuple[int, int, float, int]]) -> tuple[int, str]:
-    """How many points, and the digest over them; each is (step, timestamp, value, is_nan), in that order."""
-    digest, count = hashlib.sha256(), 0
-    for point in points:
-        digest.update(_POINT.pack(*point))
-        count += 1
-    return count, digest.hexdigest()
 
 
 def digest_run(run: Run, artifacts: str, metrics: dict[str, tuple[int, str]]) -> str:
