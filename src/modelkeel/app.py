@@ -64,6 +64,7 @@ from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.migrate import migrate
+from modelkeel.tracking import code_routes
 from modelkeel.tracking import routes as tracking_routes
 from modelkeel.tracking.durations import Durations
 from modelkeel.tracking.made import MadeRuns
@@ -341,6 +342,7 @@ def create_app(keel: Keel) -> Litestar:
             ledger_routes.router(keel.ledger, keel.home.folder("scratch")),
             mlflow_routes.router(keel.tracking, keel.registry),
             tracking_routes.router(keel.tracking),
+            code_routes.router(keel.tracking),
             registry_routes.router(keel.registry, keel.tracking),
             moving_routes.imports_router(keel.moving),
             moving_routes.exports_router(keel.moving, MovingOut(keel.database, keel.tracking, keel.registry)),
