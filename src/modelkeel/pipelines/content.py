@@ -50,7 +50,7 @@ class Content:
         return await self._blobs.stat(digest), self._blobs.stream(digest)
 
     async def held(self, principal: Principal, digests: list[str]) -> list[str]:
-        """Those of `digests` that the workspace holds and the store has."""
+        """Those of `digests` that the workspace holds and the store has; they stay for who refers to them soon."""
         self._authorizer.require(principal, Permission.READ, what="blobs")
         found = await self._db.read(lambda tx: held(tx, principal.workspace, digests))
-        return [digest for digest in digests if digest in found and await self._blobs.has(digest)]
+        return [digest for digest in digests if digest in found and await self._blobs.keep(digest)]
