@@ -305,7 +305,35 @@ _KEEPING = {
     "GET gc": Case(lambda _: Ask(), by="owner"),
     "POST gc": Case(lambda _: Ask(json={}), ("gc.ended",), by="owner"),
 }
+_MOVING = {
+    "GET imports": Case(lambda _: Ask(), own=_OWN),
+    "POST imports": Case(
+        lambda s: Ask(json={"peer": s.name(), "kind": "mlflow", "source": HUSH}), ("import.started",), own=_OWN
+    ),
+    "GET imports/{identity:str}": Case(lambda s: Ask(path={"identity": s.new_import()})),
+    "POST imports/{identity:str}/items": Case(
+        lambda s: Ask(path={"identity": s.new_import()}, json={"items": [{"item": "model", "name": s.name()}]}),
+        ("model.created",),
+    ),
+    "POST imports/{identity:str}/known": Case(
+        lambda s: Ask(path={"identity": s.new_import()}, json={"kind": "run", "marks": {s.run: ABC}})
+    ),
+    "POST imports/{identity:str}/end": Case(
+        lambda s: Ask(path={"identity": s.new_import()}, json={"complete": True, "counts": {"runs": 1}}),
+        ("import.ended",),
+    ),
+    "POST imports/agreed": Case(
+        lambda _: Ask(json={"peer": "laptop", "items": [], "here": []}),
+        own="it notes what another server says of the caller's own workspace",
+    ),
+    "GET exports/here": _read(lambda _: Ask(), _OWN),
+    "GET exports/experiments": _read(lambda _: Ask(), _OWN),
+    "GET exports/runs": _read(lambda s: Ask(params={"experiment": s.experiment})),
+    "GET exports/runs/{run_id:str}/points": _read(lambda s: Ask(path={"run_id": s.run}, params={"key": "m"})),
+    "GET exports/logged-models": _read(lambda s: Ask(params={"experiment": s.experiment})),
+    "GET exports/models": _read(lambda _: Ask(), _OWN),
+}
 
 CASES: dict[str, Case] = _under(
-    _IDENTITY | _LEDGER | _TRACKING | _PIPELINES | _SERVING | _MONITORING | _GOVERNANCE | _KEEPING
+    _IDENTITY | _LEDGER | _TRACKING | _PIPELINES | _SERVING | _MONITORING | _GOVERNANCE | _KEEPING | _MOVING
 )

@@ -152,6 +152,9 @@ class Story:
         made = self.post("runs/create", experiment_id=self.experiment, run_name=self.name())
         return str(made["run"]["info"]["run_id"])
 
+    def new_import(self) -> str:
+        return str(self.api("POST", "imports", json={"peer": self.name(), "kind": "mlflow", "source": HUSH})["id"])
+
     def new_hold(self) -> str:
         body = {"kind": "run", "object": self.new_run(), "reason": f"case {HUSH}"}
         return str(self.admin.post("/api/v1/holds", json=body).raise_for_status().json()["id"])
