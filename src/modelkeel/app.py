@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from modelkeel.adapters import Places, References, RuntimeJudge, RuntimePlane
+from modelkeel.background import background
 from modelkeel.core.errors import InvalidInput
 from modelkeel.core.sandbox import isolation
 from modelkeel.costs import routes as costs_routes
@@ -63,6 +65,7 @@ from modelkeel.serving.service import Serving
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
+from modelkeel.storage.leases import Leases
 from modelkeel.storage.migrate import migrate
 from modelkeel.tracking import code_routes
 from modelkeel.tracking import routes as tracking_routes
@@ -86,7 +89,7 @@ class Settings:
         port: of the control plane; predictions have `predict_port`.
         predict_workers: how many prediction processes share the port.
         database: `sqlite:///…` or `postgresql://…`; none: SQLite in the home.
-        blobs: `s3://…`, `gs://…` or `az://…`; none: a folder of the home.
+        blobs: `s3://…`, `gs://…`, `az://…`, or `file:///…` for a shared folder; none: a folder of the home.
         anonymous: whether a tokenless loopback caller may track.
         hosts: names under which the server may be addressed.
         oidc: the provider by which people sign in; none: local accounts only.
@@ -94,6 +97,7 @@ class Settings:
         secrets: which of them may ask for which secrets, each as `PIPELINE:NAME`.
         keys_hold: for how many seconds at most prediction processes that hear from the server no more take keys.
         public_url: where browsers reach the server, if not at `url`: behind a proxy that speaks https, for example.
+        keys: the folder of the installation's keys, which its servers share; none: one of the home.
     """
 
     home: Path
@@ -110,6 +114,7 @@ class Settings:
     read: tuple[Path, ...] = ()
     secrets: tuple[str, ...] = ()
     keys_hold: float = KEYS_HOLD
+    keys: Path | None = None
 
     @property
     def url(self) -> str:
@@ -188,9 +193,9 @@ class Keel:
         database = Database(settings.database or f"sqlite:///{home.path / 'modelkeel.db'}")
         migrate(database, copy_to=home.path / "backups")
         authorizer = RoleAuthorizer()
-        ledger = Ledger(database, _signing_key(home), authorizer)
+        ledger = Ledger(database, _signing_key(settings.keys or home.folder("keys")), authorizer)
         identity = Identity(database, ledger, authorizer)
-        blobs = BlobStore.open(settings.blobs) if settings.blobs else BlobStore.local(home.folder("blobs"))
+        blobs = _blobs(settings, home)
         tracking = Tracking(database, ledger, blobs, authorizer)
         alias_guard, deployment_guard = AliasGuard(ledger), DeploymentGuard()
         registry = Registry(database, ledger, tracking, authorizer, alias_guard)
@@ -297,12 +302,11 @@ class Keel:
         return [*self.governance.subscriptions()]
 
     def workers(self) -> list[Callable[[], Awaitable[None]]]:
-        """Background work of the server, each for ever."""
+        """Background work that one server of the installation does, each for ever."""
         following = [_following(self.ledger, subscription) for subscription in self.subscriptions()]
         return [
             self._sign_checkpoints,
             self.tracking.seal_for_ever,
-            self.tracking.fold_for_ever,
             self.tracking.sweep_for_ever,
             self.launches.watch,
             self.controller.run,
@@ -399,32 +403,32 @@ async def _background(keel: Keel) -> AsyncIterator[None]:
     if not found.holds:
         less = "are refused" if keel.settings.team else "run with less confinement than elsewhere"
         log.warning("No Landlock or no seccomp here: models and pipelines that the server starts %s.", less)
-    tasks = [asyncio.create_task(_forever(worker)) for worker in keel.workers()]
+    alone = keel.database.dialect == "sqlite"  # its file is in the home, and the home has one server
+    leases = None if alone else Leases(keel.database, f"{socket.gethostname()}:{keel.home.path}")
     try:
-        yield
+        async with background([keel.tracking.fold_for_ever], keel.workers(), leases):
+            yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         keel.close()
-
-
-async def _forever(worker: Callable[[], Awaitable[None]]) -> None:
-    """Restarts a worker that failed, after a pause: one fault must not end the watch."""
-    while True:
-        try:
-            await worker()
-        except Exception:
-            log.exception("background work failed")
-        await asyncio.sleep(5)
 
 
 def _following(ledger: Ledger, subscription: Subscription) -> Callable[[], Awaitable[None]]:
     return lambda: follow(ledger, subscription)
 
 
-def _signing_key(home: Home) -> Ed25519PrivateKey:
-    path = home.folder("keys") / "ledger.pem"
+def _blobs(settings: Settings, home: Home) -> BlobStore:
+    if settings.blobs is None:
+        return BlobStore.local(home.folder("blobs"))
+    if settings.blobs.startswith("file:///"):
+        shared = Path(settings.blobs.removeprefix("file://"))
+        shared.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return BlobStore.local(shared)
+    return BlobStore.open(settings.blobs)
+
+
+def _signing_key(keys: Path) -> Ed25519PrivateKey:
+    keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = keys / "ledger.pem"
     if not path.exists():
         key = Ed25519PrivateKey.generate()
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -91,7 +91,7 @@ def test_migrating_twice_changes_nothing(database: Database):
 
 def test_migrated_schema_is_the_union_of_the_tables(database: Database):
     for module in pkgutil.walk_packages(modelkeel.__path__, "modelkeel."):
-        if ".store" in module.name or module.name.endswith("holdings"):
+        if ".store" in module.name or module.name.endswith(("holdings", "leases")):
             importlib.import_module(module.name)
     with database.engines.writer.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

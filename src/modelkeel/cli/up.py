@@ -35,6 +35,7 @@ def up(
     oidc_client: Annotated[str, Parameter(env_var="MODELKEEL_OIDC_CLIENT")] = "modelkeel",
     oidc_name: str = "single sign-on",
     oidc_groups: str = "groups",
+    keys: Path | None = None,
     detach: bool = False,
 ) -> None:
     """Start the server.
@@ -58,7 +59,7 @@ def up(
     database
         A Postgres address (postgresql://USER@HOST/NAME) instead of SQLite in the home.
     blobs
-        An object store (s3://BUCKET/PREFIX, gs://…, az://…) instead of a folder of the home.
+        An object store (s3://BUCKET/PREFIX, gs://…, az://…) or a shared folder (file:///PATH), not one of the home.
     anonymous
         Whether programs on this machine may track without a token.
     allow_host
@@ -80,6 +81,8 @@ def up(
         What the sign-in button calls the provider.
     oidc_groups
         The claim that lists somebody's groups.
+    keys
+        The folder with the installation's keys. Several servers on one Postgres share it, and the blobs.
     detach
         Return as soon as the server answers; `modelkeel down` ends it.
     """
@@ -114,6 +117,7 @@ def up(
         tuple(path.absolute() for path in allow_read),
         secret,
         keys_hold,
+        keys.absolute() if keys else None,
     )
     serve(settings, secrets.token_urlsafe(16))
 

@@ -13,6 +13,9 @@ from sqlalchemy.pool import QueuePool
 from modelkeel.core.errors import InvalidInput
 
 READERS = 4
+# Other servers may write to the same Postgres: their groups take turns, as the groups of one server do. So every rule
+# that is checked before something is written holds among all of them.
+_ONE_WRITER = "SELECT pg_advisory_xact_lock(7251136820912)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +110,4 @@ def _postgres(url: str) -> Engines:
         pool_pre_ping=True,
         execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
     )
-    return Engines(writer, reader)
+    return Engines(writer, reader, begin_writing=_ONE_WRITER)
