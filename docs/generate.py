@@ -143,6 +143,7 @@ ENVIRONMENT = {
     "MODELKEEL_TOKEN": "The token with which they do; without it, the owner's in the home.",
     "MODELKEEL_HOME": "The folder of an embedded server; `~/.modelkeel` by default.",
     "MODELKEEL_SKIP_UI": "Set while installing: do without the page.",
+    "MODELKEEL_CAPTURE": "`0` keeps no code of plain `mlflow` scripts.",
     "MLFLOW_TRACKING_URI": "What an `mlflow` program needs to know: the server's address.",
     "MLFLOW_TRACKING_TOKEN": "A token, for `mlflow` programs (or `MLFLOW_TRACKING_USERNAME` and `…_PASSWORD`).",
 }
