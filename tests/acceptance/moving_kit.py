@@ -81,8 +81,13 @@ def _folder(path: Path, number: int) -> Path:
     return path
 
 
-def picture(client: MlflowClient, names: tuple[str, ...] = ("churn", "Default", "forgotten")) -> dict[str, Any]:
-    """All that an MLflow shows, in a form in which two of them can be compared."""
+def picture(
+    client: MlflowClient, names: tuple[str, ...] = ("churn", "Default", "forgotten"), files: Path | None = None
+) -> dict[str, Any]:
+    """All that an MLflow shows, in a form in which two of them can be compared.
+
+    Where `files` is named, artifacts are read from that folder, as its server would.
+    """
     shown: dict[str, Any] = {}
     for experiment in client.search_experiments(ViewType.ALL):
         if experiment.name not in names:
@@ -93,7 +98,7 @@ def picture(client: MlflowClient, names: tuple[str, ...] = ("churn", "Default", 
             "stage": experiment.lifecycle_stage,
             "tags": experiment.tags,
             "created": experiment.creation_time if experiment.name != "Default" else 0,  # each has its own
-            "runs": {run.info.run_id: _run(client, run) for run in runs},
+            "runs": {run.info.run_id: _run(client, run, files) for run in runs},
             "models": {model.model_id: _model(client, model) for model in models},
         }
     return shown
@@ -116,7 +121,7 @@ def registry(client: MlflowClient) -> dict[str, Any]:
     return found
 
 
-def _run(client: MlflowClient, run: Any) -> dict[str, Any]:
+def _run(client: MlflowClient, run: Any, folder: Path | None) -> dict[str, Any]:
     info = run.info
     inputs = run.inputs.dataset_inputs if run.inputs else []
     outputs = run.outputs.model_outputs if run.outputs else []
@@ -136,7 +141,7 @@ def _run(client: MlflowClient, run: Any) -> dict[str, Any]:
         "history": history,
         "inputs": sorted((i.dataset.name, i.dataset.digest, i.dataset.source) for i in inputs),
         "outputs": sorted((o.model_id, o.step) for o in outputs),
-        "files": _files(client, info.run_id),
+        "files": _files(client, info.run_id) if folder is None else _local(folder, info),
     }
 
 
@@ -165,3 +170,9 @@ def _files(client: MlflowClient, run: str, path: str = "") -> dict[str, str]:
 
 def _finite(value: float) -> float:
     return max(min(value, 1.7976931348623157e308), -1.7976931348623157e308) if not math.isnan(value) else value
+
+
+def _local(folder: Path, info: Any) -> dict[str, str]:
+    root = folder / info.experiment_id / info.run_id / "artifacts"
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -37,3 +37,14 @@ def test_a_database_comes_over_whole_with_its_ids(server: Server, database: str)
     assert picture(ours) == picture(stock)
     assert registry(ours) == registry(stock)
     assert Path(database.removeprefix("sqlite:///")).read_bytes() == before
+
+
+def test_stock_to_ours_to_stock_is_the_same(server: Server, database: str, tmp_path: Path):
+    _imported(server, database)
+    target, files = f"sqlite:///{tmp_path}/new.db", tmp_path / "files"
+    done = command("export", "mlflow", target, "--artifacts", str(files), "--json", home=server.home)
+    assert json.loads(done.stdout)["counts"]["runs"] == 4
+    stock, back = MlflowClient(database), MlflowClient(target)
+    assert registry(back) == registry(stock)
+    once, twice = picture(stock), picture(back, files=files)
+    assert twice == once

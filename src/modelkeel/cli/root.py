@@ -36,6 +36,7 @@ _COMMANDS = (
     ("grants", "grants:grants", "List grants and denials."),
     ("groups", "grants:groups", "Groups of the workspace."),
     ("import", "importing:importing", "Bring over what an MLflow holds."),
+    ("export", "exporting:exporting", "Write what the server holds for a stock MLflow."),
     ("sync", "sync:sync", "Bring two Modelkeels together."),
     ("audit", "audit:audit", "Read, export and verify the ledger."),
     ("gc", "gc:gc", "Remove for good what was deleted, and content that nothing needs."),
