@@ -273,7 +273,7 @@ def test_what_is_not_served_says_so(client: httpx.Client, path: str) -> None:
 
 def test_what_the_client_asks_about_the_server(client: httpx.Client) -> None:
     info = client.get("/api/3.0/mlflow/server-info").json()
-    assert info["multipart_uploads_enabled"] is True
+    assert info["multipart_uploads_enabled"] is False
     assert info["workspaces_enabled"] is False
     assert client.get("/version").text == "3.17.2"
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from modelkeel.core.errors import InvalidInput
 
 LONGEST = 1000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -105,7 +106,7 @@ def _unsafe(path: str) -> bool:
     return (
         "\\" in path
         or "\ufffd" in path  # stands for bytes that were no UTF-8: an overlong dot, or a name that others share
-        or any(ord(c) < 32 or ord(c) == 127 for c in path)
+        or _CONTROL.search(path) is not None
         or any(part in {"", ".", ".."} for part in path.split("/"))
         or _DRIVE.match(path) is not None
     )

@@ -106,6 +106,14 @@ class BlobStore:
         await self.objects.write(_key("lists", digest), msgspec.json.encode(_ChunkList(size, list(chunks))))
         return BlobRef(digest, size)
 
+    async def digest_of(self, chunks: Sequence[BlobRef]) -> str:
+        """The digest of stored chunks as one content. Their own are not compared: whoever reads them will."""
+        whole = hashlib.sha256()
+        for chunk in chunks:
+            content = await self.objects.read(_key("chunks", chunk.digest))
+            await self.objects.call(lambda content=content: whole.update(content))  # type: ignore[misc]
+        return whole.hexdigest()
+
     async def stat(self, digest: str) -> BlobRef:
         """The blob's size.
 

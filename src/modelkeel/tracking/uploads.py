@@ -5,7 +5,6 @@ Either way the file is there once all of it has been hashed: then it is committe
 """
 
 import asyncio
-import hashlib
 import logging
 import re
 import secrets
@@ -61,6 +60,11 @@ class Uploads(Artifacts):
         super().__init__(database, ledger, blobs, authorizer)
         self._completing: dict[str, asyncio.Task[ArtifactFile | None]] = {}
         self._transfer_key: bytes | None = None
+
+    @property
+    def parts_pay(self) -> bool:
+        """Whether clients are told to send large files in parts: where the parts need not come through this server."""
+        return self._blobs.staged
 
     async def begin_upload(
         self, principal: Principal, owner: ArtifactOwner, folder: str, file: str, parts: int
@@ -253,10 +257,7 @@ class Uploads(Artifacts):
             return chunks[0]
         if sum(chunk.size for chunk in chunks) <= CHUNK:
             return await self._blobs.put(b"".join([await self._blobs.read(chunk.digest) for chunk in chunks]))
-        whole = hashlib.sha256()
-        async for piece in self._blobs.stream_chunks(chunks):
-            await self._blobs.objects.call(lambda piece=piece: whole.update(piece))  # type: ignore[misc]
-        return await self._blobs.join(chunks, whole.hexdigest())
+        return await self._blobs.join(chunks, await self._blobs.digest_of(chunks))
 
     async def _staged_content(self, identity: str, parts: int) -> AsyncIterator[bytes]:
         for number in range(1, parts + 1):

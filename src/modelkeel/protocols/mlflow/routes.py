@@ -32,7 +32,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     store_type: str = "SqlStore"
     workspaces_enabled: bool = False
     trace_archival_enabled: bool = False
-    multipart_uploads_enabled: bool = True
+    multipart_uploads_enabled: bool = False
     multipart_downloads_enabled: bool = False
 
 
@@ -40,7 +40,7 @@ def router(tracking: Tracking, registry: Registry) -> Router:
     """`/api/2.0/mlflow…`, `/api/3.0/mlflow…`, the same under `/ajax-api`, and `/version`."""
 
     async def server_info(_principal: Principal, _asked: Nothing) -> ServerInfo:
-        return ServerInfo()
+        return ServerInfo(multipart_uploads_enabled=tracking.parts_pay)
 
     @get("/version", include_in_schema=False, opt={"open": True})
     async def version() -> Response[str]:
