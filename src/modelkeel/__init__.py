@@ -1,6 +1,7 @@
 """Modelkeel: the whole life of a machine-learning model in one place.
 
-`import modelkeel as keel`, then `@keel.step`, `@keel.pipeline` and `keel.run`.
+`import modelkeel as keel`, then `@keel.step`, `@keel.pipeline` and `keel.run`; `keel.runs` and `keel.metrics` for data
+frames.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from modelkeel.version import __version__
 if TYPE_CHECKING:
     from modelkeel.sdk.api import Api
     from modelkeel.sdk.authoring import data, pipeline, step
+    from modelkeel.sdk.frames import get_run, metrics, runs
     from modelkeel.sdk.launch import Result, run
     from modelkeel.sdk.secrets import secret
     from modelkeel.sdk.values import artifact
@@ -19,13 +21,29 @@ _PLACES = {
     "Result": "modelkeel.sdk.launch",
     "artifact": "modelkeel.sdk.values",
     "data": "modelkeel.sdk.authoring",
+    "get_run": "modelkeel.sdk.frames",
+    "metrics": "modelkeel.sdk.frames",
     "pipeline": "modelkeel.sdk.authoring",
     "run": "modelkeel.sdk.launch",
+    "runs": "modelkeel.sdk.frames",
     "secret": "modelkeel.sdk.secrets",
     "step": "modelkeel.sdk.authoring",
 }
 
-__all__ = ["Api", "Result", "__version__", "artifact", "data", "pipeline", "run", "secret", "step"]
+__all__ = [
+    "Api",
+    "Result",
+    "__version__",
+    "artifact",
+    "data",
+    "get_run",
+    "metrics",
+    "pipeline",
+    "run",
+    "runs",
+    "secret",
+    "step",
+]
 
 
 def __getattr__(name: str) -> Any:
