@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -111,3 +112,30 @@ def test_only_the_chunks_that_are_needed_are_read_and_each_is_checked(
         assert b"evil" not in hurt.content
     finally:
         place.write_bytes(sound)
+
+
+def test_blobs_do_the_same(file: tuple[httpx.Client, str]):
+    client, _ = file
+    digest = client.put("/api/v1/blobs", content=CONTENT).json()["digest"]
+    assert client.get(f"/api/v1/blobs/{digest}").content == CONTENT
+    part = client.get(f"/api/v1/blobs/{digest}", headers={"Range": "bytes=-5", "If-Range": ETAG})
+    assert (part.status_code, part.content) == (206, CONTENT[-5:])
+    assert client.get(f"/api/v1/blobs/{'0' * 64}").status_code == 404
+
+
+def test_memory_stays_flat_however_long_a_file_is(file: tuple[httpx.Client, str], shared_server: Server):
+    client, address = file
+    status = Path(f"/proc/{shared_server.process.pid}/status")
+    if not status.exists():
+        pytest.skip("there is no /proc here")
+    piece = os.urandom(1 << 20)
+
+    def resident() -> int:
+        return int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1])
+
+    client.put(address.replace("big", "warm"), content=(piece for _ in range(40))).raise_for_status()
+    before = resident()
+    client.put(address.replace("big", "long"), content=(piece for _ in range(300))).raise_for_status()
+    with client.stream("GET", address.replace("big", "long")) as answer:
+        assert sum(len(part) for part in answer.iter_raw()) == 300 << 20
+    assert resident() - before < 100_000, "kilobytes, a third of the file"

@@ -1,12 +1,12 @@
 """Blobs of a workspace: snapshots, locks and step results, by digest."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 
 from modelkeel.core.access import Authorizer, Permission, Principal
-from modelkeel.core.errors import NotFound
+from modelkeel.core.errors import NotFound, Unavailable
 from modelkeel.storage.blobs import BlobRef, BlobStore
 from modelkeel.storage.database import Database
-from modelkeel.storage.holdings import held, hold
+from modelkeel.storage.holdings import Condemned, held, hold
 from modelkeel.wire.pipelines import Blob
 
 
@@ -34,10 +34,13 @@ class Content:
         """
         self._authorizer.require(principal, Permission.TRACK, what="blobs")
         ref = await self._blobs.put(content, repair=repair)
-        await self._db.write(lambda tx: hold(tx, principal.workspace, [ref]))
+        try:
+            await self._db.write(lambda tx: hold(tx, principal.workspace, [ref]))
+        except Condemned as error:
+            raise Unavailable("Storage is being cleared of this content.", hint="Send it again in a second.") from error
         return Blob(ref.digest, ref.size)
 
-    async def open(self, principal: Principal, digest: str) -> tuple[BlobRef, AsyncIterator[bytes]]:
+    async def find(self, principal: Principal, digest: str) -> BlobRef:
         """Content that the workspace holds.
 
         Raises:
@@ -47,7 +50,11 @@ class Content:
         found = await self._db.read(lambda tx: held(tx, principal.workspace, [digest]))
         if digest not in found:
             raise NotFound(f"This workspace holds no blob {digest[:64]}.")
-        return await self._blobs.stat(digest), self._blobs.stream(digest)
+        return await self._blobs.stat(digest)
+
+    def stream(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """What `find` found, or a part of it, in verified chunks."""
+        return self._blobs.stream(digest, start, stop)
 
     async def held(self, principal: Principal, digests: list[str]) -> list[str]:
         """Those of `digests` that the workspace holds and the store has; they stay for who refers to them soon."""

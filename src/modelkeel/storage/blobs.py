@@ -223,11 +223,11 @@ class BlobStore:
             async for piece in found.stream(min_chunk_size=1 << 20):
                 yield bytes(piece)
 
-    async def sign(self, method: str, key: str, seconds: int) -> str | None:
-        """An address by which a stranger may send or fetch one object of the bucket; None for a local folder."""
+    async def sign(self, method: str, keys: Sequence[str], seconds: int) -> list[str]:
+        """Addresses by which a stranger may send or fetch objects of the bucket; none for a local folder."""
         if not isinstance(self.objects, RemoteObjects):
-            return None
-        return await obstore.sign_async(self.objects.store, method, key, timedelta(seconds=seconds))  # type: ignore[call-overload,no-any-return]
+            return []
+        return await obstore.sign_async(self.objects.store, method, list(keys), timedelta(seconds=seconds))  # type: ignore[call-overload,no-any-return]
 
     async def _store(
         self, content: bytes | AsyncIterable[bytes], whole: "hashlib._Hash | None", mine: set[str], *, repair: bool

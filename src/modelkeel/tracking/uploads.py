@@ -16,15 +16,16 @@ from sqlalchemy import Row
 
 from modelkeel.core.access import Authorizer, Principal
 from modelkeel.core.clock import now_ms
-from modelkeel.core.errors import InvalidInput, NotFound
+from modelkeel.core.errors import InvalidInput, NotFound, Unavailable
 from modelkeel.core.hashing import sha256
 from modelkeel.core.paths import clean
 from modelkeel.ledger.service import Ledger
 from modelkeel.storage.blobs import CHUNK, BlobRef, BlobStore
 from modelkeel.storage.database import Database
+from modelkeel.storage.holdings import Condemned
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import store
-from modelkeel.tracking.artifacts import Artifacts
+from modelkeel.tracking.artifacts import PAUSE_SECONDS, TRIES, Artifacts
 from modelkeel.tracking.models import ArtifactFile, ArtifactOwner
 from modelkeel.tracking.tickets import Right, Ticket, seal, unseal
 
@@ -42,7 +43,7 @@ class PartAddress(msgspec.Struct, frozen=True):
     """Where a part goes: `url` of the object store, or a `ticket` for an address of this server."""
 
     number: int
-    url: str | None
+    url: str
     ticket: str
 
 
@@ -102,12 +103,12 @@ class Uploads(Artifacts):
 
         await self._db.write(work)
         key, until = await self._key(), now_ms() + PART_SECONDS * 1000
-        places = []
-        for number in range(1, parts + 1):
-            url = await self._blobs.sign("PUT", _staged(identity, number), PART_SECONDS)
-            ticket = "" if url else seal(key, Ticket(Right.PART, identity, number, "", until))
-            places.append(PartAddress(number, url, ticket))
-        return Begun(identity, places)
+        numbers = range(1, parts + 1)
+        if self._blobs.staged:
+            urls = await self._blobs.sign("PUT", [_staged(identity, number) for number in numbers], PART_SECONDS)
+            return Begun(identity, [PartAddress(number, url, "") for number, url in zip(numbers, urls, strict=True)])
+        tickets = [seal(key, Ticket(Right.PART, identity, number, "", until)) for number in numbers]
+        return Begun(identity, [PartAddress(number, "", word) for number, word in zip(numbers, tickets, strict=True)])
 
     async def put_part(self, word: str, content: AsyncIterable[bytes]) -> str:
         """Takes a part by its ticket; durable on return. Sent again, it takes the place of the earlier one.
@@ -235,21 +236,28 @@ class Uploads(Artifacts):
         chunks: list[BlobRef],
         tags: Mapping[int, str],
     ) -> ArtifactFile:
-        if self._blobs.staged:
-            blob = await self._blobs.put(self._staged_content(identity, len(tags)))
-        else:
-            blob = await self._assembled(chunks)
-
-        def work(tx: Tx) -> ArtifactFile:
-            _completing(tx, identity)
+        def work(tx: Tx, blob: BlobRef) -> ArtifactFile:
+            row = store.uploads.find(tx, identity)
+            if row is None:
+                raise NotFound("The upload was aborted meanwhile.", hint="Begin a new one.")
             file = self._put(tx, principal, owner, path, blob)
             store.uploads.set_state(tx, identity, "done")
             store.uploads.drop_parts(tx, identity)
             return file
 
-        file = await self._db.write(work)
-        await self._drop_staged(identity, len(tags))
-        return file
+        for _ in range(TRIES):
+            if self._blobs.staged:
+                blob = await self._blobs.put(self._staged_content(identity, len(tags)))
+            else:
+                blob = await self._assembled(chunks)
+            try:
+                file = await self._db.write(lambda tx, blob=blob: work(tx, blob))  # type: ignore[misc]
+            except Condemned:
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            await self._drop_staged(identity, len(tags))
+            return file
+        raise Unavailable(f"Storage is being cleared of what '{path}' holds.", hint="Complete it again in a second.")
 
     async def _assembled(self, chunks: list[BlobRef]) -> BlobRef:
         """Parts that came here are stored as chunks already; only the whole is to be hashed."""
@@ -306,12 +314,6 @@ def _open(tx: Tx, identity: str) -> None:
     row = store.uploads.find(tx, identity)
     if row is None or row.state != "open":
         raise NotFound("The upload has ended.", hint="Begin a new one.")
-
-
-def _completing(tx: Tx, identity: str) -> None:
-    row = store.uploads.find(tx, identity)
-    if row is None or row.state != "completing":
-        raise NotFound("The upload was aborted meanwhile.", hint="Begin a new one.")
 
 
 def _chosen(came: Mapping[int, tuple[str, list[BlobRef]]], tags: Mapping[int, str]) -> list[BlobRef]:

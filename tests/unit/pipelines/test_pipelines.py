@@ -142,7 +142,7 @@ async def test_workspaces_see_nothing_of_each_other(keel: Keel) -> None:
     assert await keel.pipelines.lookup(stranger, [KEY]) == []
     assert await keel.content.held(stranger, [blob.digest]) == []
     with pytest.raises(NotFound):
-        await keel.content.open(stranger, blob.digest)
+        await keel.content.find(stranger, blob.digest)
     with pytest.raises(NotFound):
         await keel.pipelines.run(stranger, run)
     assert await keel.pipelines.runs(stranger) == []
@@ -220,6 +220,6 @@ async def test_blobs_travel_by_digest(keel: Keel) -> None:
     me = keel.identity.anonymous()
     content = bytes(range(256)) * 40_000
     blob = await keel.content.put(me, _content(content))
-    ref, pieces = await keel.content.open(me, blob.digest)
+    ref, pieces = await keel.content.find(me, blob.digest), keel.content.stream(blob.digest)
     assert ref == BlobRef(sha256(content), len(content))
     assert b"".join([piece async for piece in pieces]) == content
