@@ -40,6 +40,9 @@ ADDRESSES = {
     "proxy": f"{PROXY}/{{path}}",
     "proxy-ajax": "/ajax-api/2.0/mlflow-artifacts/artifacts/{path}",
     "proxy-of-the-run": f"{PROXY}/{{owned}}/{{path}}",
+    "presigned": "/api/2.0/mlflow-artifacts/presigned/{path}",
+    "presigned-of-the-run": "/ajax-api/2.0/mlflow-artifacts/presigned/{owned}/{path}",
+    "signed": "/api/2.0/mlflow-artifacts/fetch/{path}",
     "proxy-list": f"{PROXY}?path={{path}}",
     "list": f"{V2}/artifacts/list?run_id={{run}}&path={{path}}",
     "get-artifact": "/get-artifact?run_uuid={run}&path={path}",
@@ -94,6 +97,19 @@ def test_no_file_is_written_or_deleted_through(victim: Victim, spelling: str, ad
             assert 400 <= answer.status < 500, f"{method}: {answer.text[:200]}"
         assert file.read_text() == CANARY
     assert victim.size() == before, "something was recorded as written"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("step", ["create", "complete", "abort"])
+def test_no_upload_in_parts_goes_through(victim: Victim, spelling: str, step: str):
+    before = victim.size()
+    body = json.dumps({"path": "a.txt", "upload_id": "x", "num_parts": 1, "parts": []}).encode()
+    for owned in ("", "{owned}/"):
+        path = (owned + SPELLINGS[spelling]).format(file=str(victim.canary).lstrip("/"), **victim.names)
+        answer = victim.raw("POST", f"/api/2.0/mlflow-artifacts/mpu/{step}/{path}", body=body)
+        assert 400 <= answer.status < 500, answer.text[:200]
+    assert victim.canary.read_text() == CANARY
+    assert victim.size() == before
 
 
 @pytest.mark.parametrize("section", ["experiments", "runs", "models", "ledger"])

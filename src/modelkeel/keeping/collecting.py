@@ -5,6 +5,7 @@ a blob finds in the same transaction whether it is condemned. So: find candidate
 referred to, and only then remove; whatever somebody marked meanwhile stays.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence, Set
 
 import msgspec
@@ -15,7 +16,7 @@ from modelkeel.keeping.references import referenced
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.holdings import condemn, let_go, spare
-from modelkeel.storage.objects import Stored
+from modelkeel.storage.objects import AT_ONCE, Stored
 from modelkeel.storage.transaction import Tx
 
 BATCH = 5_000
@@ -41,6 +42,13 @@ class Unneeded(msgspec.Struct):
         """What they take in the store."""
         return sum(item.size for item in self.objects)
 
+    def judge(self, item: Stored, before: int) -> None:
+        """Takes an object in, by its age."""
+        if item.modified < before:
+            self.objects.append(item)
+        else:
+            self.too_new += 1
+
 
 async def unneeded(database: Database, blobs: BlobStore, gone: Set[str], before: int) -> Unneeded:
     """Goes through the whole store.
@@ -53,31 +61,25 @@ async def unneeded(database: Database, blobs: BlobStore, gone: Set[str], before:
     """
     needed = await database.read(lambda tx: referenced(tx, gone))
     found = Unneeded()
-
-    def judge(item: Stored, before: int) -> None:
-        if item.modified < before:
-            found.objects.append(item)
-        else:
-            found.too_new += 1
-
     async for batch in blobs.objects.everything("lists"):
+        kept = [item for item in batch if _needed(_name(item), needed)]
         for item in batch:
-            name = item.key.rpartition("/")[2]
-            if is_digest(name) and bytes.fromhex(name) in needed:
-                needed.update(bytes.fromhex(part) for part in await blobs.parts(name))
-            else:
-                judge(item, before)
-    under_way = blobs.under_way
+            if not _needed(_name(item), needed):
+                found.judge(item, before)
+        for start in range(0, len(kept), AT_ONCE):
+            some = (blobs.parts(_name(item)) for item in kept[start : start + AT_ONCE])
+            needed.update(bytes.fromhex(part) for parts in await asyncio.gather(*some) for part in parts)
+    under_way, now = blobs.under_way, now_ms()
     async for batch in blobs.objects.everything("chunks"):
         for item in batch:
-            name = item.key.rpartition("/")[2]
+            name = _name(item)
             if not is_digest(name):  # what a write left that never ended
-                judge(item, min(before, now_ms() - STAGED_MS))
-            elif bytes.fromhex(name) not in needed and name not in under_way:
-                judge(item, before)
+                found.judge(item, min(before, now - STAGED_MS))
+            elif not _needed(name, needed) and name not in under_way:
+                found.judge(item, before)
     async for batch in blobs.objects.everything("staging"):
         for item in batch:
-            judge(item, min(before, now_ms() - 2 * STAGED_MS))
+            found.judge(item, min(before, now - 2 * STAGED_MS))
     return found
 
 
@@ -90,17 +92,20 @@ async def remove(database: Database, blobs: BlobStore, objects: Sequence[Stored]
 
 
 async def _remove(database: Database, blobs: BlobStore, objects: Sequence[Stored], before: int) -> list[Stored]:
-    names = {item.key: item.key.rpartition("/")[2] for item in objects}
-    marked = [name for name in names.values() if is_digest(name)]
+    marked = [name for name in map(_name, objects) if is_digest(name)]
     await _each(database, marked, condemn)
     try:
         needed = await database.read(referenced)
-        free = {item.key: item for item in objects if not _needed(names[item.key], needed)}
+        free = {item.key: item for item in objects if not _needed(_name(item), needed)}
         went = [free[key] for key in await blobs.objects.remove(list(free), before)]
-        await _each(database, [names[item.key] for item in went], let_go)
+        await _each(database, [_name(item) for item in went], let_go)
     finally:
         await _each(database, marked, spare)
     return went
+
+
+def _name(item: Stored) -> str:
+    return item.key.rpartition("/")[2]
 
 
 def _needed(name: str, needed: Set[bytes]) -> bool:

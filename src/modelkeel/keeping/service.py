@@ -1,5 +1,9 @@
 """Use cases of keeping: legal holds, and the collection of what was deleted."""
 
+import asyncio
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+
 from modelkeel.core.access import Authorizer, Permission, Principal
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import InvalidInput
@@ -16,6 +20,7 @@ from modelkeel.tracking.holds import Hold, HoldKind
 from modelkeel.tracking.service import Tracking
 
 LONGEST_REASON = 2000
+TOGETHER = 64
 
 
 class Keeping:
@@ -86,7 +91,11 @@ class Keeping:
         """
         before, fresh = self._times(principal, asked)
         chosen = await self._db.read(lambda tx: choosing.choose(tx, asked, before))
-        went = [thing for thing in chosen.going if await self._remove(principal, thing)]
+        went: list[Thing] = []
+        for _, alike in groupby(chosen.going, key=lambda thing: thing.kind):  # what stands on others goes before them
+            for some in _batched(alike):
+                gone = await asyncio.gather(*(self._remove(principal, thing) for thing in some))
+                went += [thing for thing, removed in zip(some, gone, strict=True) if removed]
         content = await collecting.unneeded(self._db, self._blobs, frozenset(), fresh)
         removed = await collecting.remove(self._db, self._blobs, content.objects, fresh)
         done = _collection(
@@ -126,6 +135,13 @@ class Keeping:
                     raise InvalidInput(f"{asked.object[:200]!r} names no version.", hint="Write NAME/NUMBER.")
                 found = await self._registry.model_version(principal, name, int(number))
                 return found.subject
+
+
+def _batched(things: Iterable[Thing]) -> Iterator[list[Thing]]:
+    """In groups that may wait for one commit together."""
+    rest = iter(things)
+    while some := list(islice(rest, TOGETHER)):
+        yield some
 
 
 def _collection(chosen: Chosen, blobs: int, size: int, too_new: int, *, applied: bool) -> Collection:

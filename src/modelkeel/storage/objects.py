@@ -24,6 +24,8 @@ from modelkeel.storage.home import sync_folder
 
 R = TypeVar("R")
 THREADS = 8
+AT_ONCE = 32
+"""Requests to an object store that are under way together."""
 FRESH_SECONDS = 60.0
 """An object marked as wanted within this time is not marked again."""
 REFRESH = timedelta(minutes=10)
@@ -235,13 +237,19 @@ class RemoteObjects(_Threads):
             yield [Stored(m["path"], m["size"], round(m["last_modified"].timestamp() * 1000)) for m in batch]
 
     async def remove(self, keys: Sequence[str], before: int) -> list[str]:
-        gone = []
-        for key in keys:
-            try:
-                meta = await obstore.head_async(self.store, key)
-                if meta["last_modified"].timestamp() * 1000 < before:
-                    await obstore.delete_async(self.store, key)
-                    gone.append(key)
-            except FileNotFoundError:
-                continue
+        gone: list[str] = []
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
+            went = await asyncio.gather(*(self._remove(key, before) for key in some))
+            gone += [key for key, removed in zip(some, went, strict=True) if removed]
         return gone
+
+    async def _remove(self, key: str, before: int) -> bool:
+        try:
+            meta = await obstore.head_async(self.store, key)
+            if meta["last_modified"].timestamp() * 1000 >= before:
+                return False
+            await obstore.delete_async(self.store, key)
+        except FileNotFoundError:
+            return False
+        return True
