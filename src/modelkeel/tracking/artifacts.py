@@ -192,7 +192,7 @@ class Artifacts(Base):
                 f"The files of logged model {owner.id} can't change any more: it is ready.", hint="Log another model."
             )
         for frozen in store.artifacts.frozen(tx, owner):
-            if _overlap(path, frozen):
+            if overlap(path, frozen):
                 raise Conflict(
                     f"'{path or '/'}' can't change any more: a registered version points at it.",
                     hint="Log it under another path and register that as a new version.",
@@ -207,7 +207,7 @@ def _require_free(tx: Tx, owner: ArtifactOwner, experiment: str) -> None:
         raise Conflict(f"{owner.kind} {owner.id} is under a legal hold: {reason}", hint="Log it under another path.")
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
     """Whether one path is, holds or lies below the other."""
     return not one or not other or one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 

@@ -13,9 +13,10 @@ from modelkeel.storage.blobs import BlobRef
 from modelkeel.storage.holdings import held, hold
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import store
+from modelkeel.tracking.artifacts import overlap
 from modelkeel.tracking.base import Base
 from modelkeel.tracking.models import ArtifactOwner, Lifecycle
-from modelkeel.wire.code import ABOUT, CAPTURE_TAG, CHANGES, FILES, SNAPSHOT_TAG, Code
+from modelkeel.wire.code import ABOUT, CAPTURE_TAG, CHANGES, FILES, FOLDER, SNAPSHOT_TAG, Code
 
 _WORD = re.compile(r"[0-9a-f]{32}")
 
@@ -68,6 +69,8 @@ class RunCode(Base):
         there = store.artifacts.get(tx, owner, ABOUT)
         if there is not None and there.digest == files[ABOUT].digest:
             return
+        if any(overlap(FOLDER, prefix) for prefix in store.artifacts.frozen(tx, owner)):
+            return  # a version was registered from the whole run meanwhile, and may not change
         for path, blob in files.items():
             if store.artifacts.clash(tx, owner, path) is not None:
                 return  # the user keeps files of their own there
