@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check ui types browser format soak bench lock docs audit fuzz clean
+.PHONY: setup demo test check ui types browser format soak compat bench lock docs audit fuzz clean
 
 setup: $(STAMP)
 
@@ -55,6 +55,10 @@ format: setup
 
 soak: setup
 	$(BIN)/pytest -m soak $(ARGS)
+
+# Against stock MLflow and the libraries that log to it, each in an environment of its own, made on first use.
+compat: setup
+	$(BIN)/pytest -m compat tests/compat $(ARGS)
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)

@@ -147,10 +147,46 @@ def test_a_run_on_the_wire(client: httpx.Client, run: dict[str, Any]) -> None:
 
 
 def test_nulls_and_other_spellings(client: httpx.Client) -> None:
-    assert error(client.post(f"{V2}/runs/create", json={"experiment_id": None})) == INVALID
-    made = client.post(f"{V2}/runs/create", json={"experimentId": "17", "run_name": "camel"}).json()["run"]["info"]
-    default = client.get(f"{V2}/experiments/get", params={"experiment_id": "0"}).json()["experiment"]
-    assert made["experiment_id"] == default["experiment_id"] != "0"
+    experiment = client.post(f"{V2}/experiments/create", json={"name": "spelling"}).json()["experiment_id"]
+    made = client.post(f"{V2}/runs/create", json={"experimentId": experiment, "runName": "camel", "tags": None})
+    info = made.raise_for_status().json()["run"]["info"]
+    assert (info["experiment_id"], info["run_name"]) == (experiment, "camel")
+    point = {"key": "null", "value": 1, "timestamp": 1, "step": None, "modelId": None}
+    client.post(f"{V2}/runs/log-batch", json={"runId": info["run_id"], "metrics": [point]}).raise_for_status()
+    found = client.post(f"{V2}/runs/search", json={"experimentIds": [experiment], "maxResults": "1", "filter": None})
+    assert found.json()["runs"][0]["data"]["metrics"][0]["key"] == "null"
+    assert error(client.post(f"{V2}/runs/log-batch", json={"runId": 7})) == INVALID
+    assert (
+        error(client.post(f"{V2}/runs/log-metric", json={"runId": info["run_id"], "key": "a", "value": None}))
+        == INVALID
+    )
+
+
+def test_keys_are_not_judged_where_something_is_made(client: httpx.Client) -> None:
+    tags = [{"key": "../x", "value": "1"}, {"key": "a//b", "value": "2"}]
+    experiment = client.post(f"{V2}/experiments/create", json={"name": "keys"}).json()["experiment_id"]
+    run = client.post(f"{V2}/runs/create", json={"experiment_id": experiment, "tags": tags}).raise_for_status().json()
+    assert all(tag in run["run"]["data"]["tags"] for tag in tags)
+    body = {"experiment_id": experiment, "name": "m", "tags": tags, "params": tags}
+    client.post(f"{V2}/logged-models", json=body).raise_for_status()
+    long = {"experiment_id": experiment, "tags": [{"key": "k" * 251, "value": "v"}]}
+    assert error(client.post(f"{V2}/runs/create", json=long)) == INVALID
+
+
+def test_what_stock_answers_otherwise(client: httpx.Client) -> None:
+    """Found by sending random programs to both; each stands in docs/reference/differences.md."""
+    assert client.post(f"{V2}/experiments/search", json={}).status_code == 200
+    ask = {"experiment_ids": ["0"]}
+    assert error(client.post(f"{V2}/runs/search", json=ask | {"filter": "tags.a = 'x' AND"})) == INVALID
+    assert error(client.post(f"{V2}/runs/search", json=ask | {"order_by": ["params.a", "params.a"]})) == INVALID
+    assert error(client.post(f"{V2}/logged-models/search", json=ask | {"filter": "metrics.a < 'x'"})) == INVALID
+    assert client.post(f"{V2}/logged-models/search", json=ask | {"filter": "params.a IS NOT NULL"}).status_code == 200
+    assert error(client.get(f"{V2}/registered-models/search", params={"max_results": 0})) == INVALID
+    untag = {"name": "nobody", "key": "../x"}
+    assert error(client.request("DELETE", f"{V2}/registered-models/delete-tag", json=untag)) == INVALID
+    model = client.post(f"{V2}/logged-models", json={"experiment_id": "0", "name": "m"}).json()["model"]["info"]
+    assert error(client.patch(f"{V2}/logged-models/{model['model_id']}", json={"status": "NO"})) == INVALID
+    assert client.post(f"{V2}/registered-models/get-latest-versions", json={"name": "nobody"}).status_code == 404
 
 
 def test_names_are_taken_once(client: httpx.Client) -> None:

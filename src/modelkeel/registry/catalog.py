@@ -134,6 +134,7 @@ class Catalog(Aliases):
     async def untag_model(self, principal: Principal, name: str, key: str) -> None:
         """Removes a tag; one that is not there is no error, as in MLflow."""
         self._may_register(principal)
+        check_tag(key, "")
 
         def work(tx: Tx) -> None:
             model = self._own(tx, principal, name)

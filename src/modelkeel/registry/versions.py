@@ -219,6 +219,7 @@ class Versions(Aliases):
     async def untag_version(self, principal: Principal, name: str, version: int, key: str) -> None:
         """Removes a tag; one that is not there is no error, as in MLflow."""
         self._may_register(principal)
+        check_tag(key, "")
 
         def work(tx: Tx) -> None:
             self._own(tx, principal, name)

@@ -33,10 +33,8 @@ class LoggedModels(Base):
         self._may_track(principal, "logged models")
         called = random_name() if name is None else name
         rules.check_model_name(called)
-        for key, value in (params or {}).items():
-            rules.check_param(key, value)
-        for key, value in (tags or {}).items():
-            rules.check_tag(key, value)
+        rules.check_lengths(params or {}, rules.PARAM_LENGTH)  # stock servers look at no more here
+        rules.check_lengths(tags or {}, rules.TAG_LENGTH)
         wanted = await self._experiment_id(principal, experiment_id)
 
         def work(tx: Tx) -> LoggedModel:

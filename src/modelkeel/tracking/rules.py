@@ -108,6 +108,13 @@ def check_tag(key: str, value: str, path: str = "", limit: int = TAG_LENGTH) -> 
     check_length(f"{dot}value", value, limit)
 
 
+def check_lengths(pairs: dict[str, str], limit: int) -> None:
+    """Keys and values of a thing that is being made."""
+    for key, value in pairs.items():
+        check_length("key", key, KEY_LENGTH)
+        check_length("value", value, limit)
+
+
 def check_batch(metrics: int, params: int, tags: int) -> None:
     """How much one log-batch may hold."""
     for what, limit, count in (

@@ -4,7 +4,7 @@ A typed `data` argument would cost a third of the rate on the hot routes, so non
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Request, Response
@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput
 from modelkeel.http.auth import current_principal
+from modelkeel.protocols.mlflow.spelling import Spelling
 from modelkeel.tracking.rules import missing
 
 M = TypeVar("M", bound=msgspec.Struct)
@@ -47,15 +48,26 @@ def endpoint(
         largest: size of a body in bytes from which it is refused.
     """
     decoder = msgspec.json.Decoder(message, strict=False)
+    spelling = Spelling(message)
     lists = frozenset(f.name for f in msgspec.structs.fields(message) if _is_list(f.type))
     from_path = "{" in path
+
+    def read(body: bytes) -> M:
+        if spelling.is_other(body):
+            return cast("M", spelling.read(body))
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError:
+            if b"null" not in body:
+                raise
+            return cast("M", spelling.read(body))
 
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
         principal = current_principal(request)
         body = await request.body()
         if len(body) > largest:
             raise InvalidInput(f"Requests must be at most {largest} bytes, got a request of size {len(body)}.")
-        asked = decoder.decode(body) if body else _from_query(request, message, lists)
+        asked = read(body) if body else _from_query(request, message, lists)
         if from_path:
             asked = msgspec.structs.replace(asked, **request.path_params)
         answer = await call(principal, asked)

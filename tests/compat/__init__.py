@@ -1,0 +1,1 @@
+"""Against stock MLflow and the libraries that log to it: `make compat`."""
