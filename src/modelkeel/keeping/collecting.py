@@ -1,8 +1,8 @@
 """The store of content, gone through: what nothing refers to, and its removal.
 
-The order makes it safe while others write. Who stores content that is there marks it as new, and who comes to refer to
-a blob finds in the same transaction whether it is condemned. So: find candidates, condemn them, look again at what is
-referred to, and only then remove; whatever somebody marked meanwhile stays.
+The order makes it safe while others write: find candidates, condemn them, look again at what is referred to, and only
+then remove. Who comes to refer to a blob finds in the same transaction whether it is condemned, or went after it was
+stored, and stores it again. Chunks that a longer upload shares are safe by their age: who finds one makes it new.
 """
 
 import asyncio
@@ -59,6 +59,7 @@ async def unneeded(database: Database, blobs: BlobStore, gone: Set[str], before:
         gone: ids of runs and logged models that count as removed already.
         before: what came, or was asked for, since then stays; in ms since 1970.
     """
+    under_way = blobs.under_way
     needed = await database.read(lambda tx: referenced(tx, gone))
     found = Unneeded()
     async for batch in blobs.objects.everything("lists"):
@@ -69,7 +70,7 @@ async def unneeded(database: Database, blobs: BlobStore, gone: Set[str], before:
         for start in range(0, len(kept), AT_ONCE):
             some = (blobs.parts(_name(item)) for item in kept[start : start + AT_ONCE])
             needed.update(bytes.fromhex(part) for parts in await asyncio.gather(*some) for part in parts)
-    under_way, now = blobs.under_way, now_ms()
+    now, under_way = now_ms(), under_way | blobs.under_way
     async for batch in blobs.objects.everything("chunks"):
         for item in batch:
             name = _name(item)
@@ -94,13 +95,15 @@ async def remove(database: Database, blobs: BlobStore, objects: Sequence[Stored]
 async def _remove(database: Database, blobs: BlobStore, objects: Sequence[Stored], before: int) -> list[Stored]:
     marked = [name for name in map(_name, objects) if is_digest(name)]
     await _each(database, marked, condemn)
+    went: list[Stored] = []
     try:
         needed = await database.read(referenced)
         free = {item.key: item for item in objects if not _needed(_name(item), needed)}
         went = [free[key] for key in await blobs.objects.remove(list(free), before)]
-        await _each(database, [_name(item) for item in went], let_go)
     finally:
-        await _each(database, marked, spare)
+        gone = {_name(item) for item in went}
+        await _each(database, [name for name in marked if name in gone], let_go)
+        await _each(database, [name for name in marked if name not in gone], spare)
     return went
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable
 
 from modelkeel.core.access import Authorizer, Permission, Principal
+from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import NotFound, Unavailable
 from modelkeel.storage.blobs import BlobRef, BlobStore
 from modelkeel.storage.database import Database
@@ -33,9 +34,10 @@ class Content:
             repair: whether to write it again where what is stored under its name is damaged.
         """
         self._authorizer.require(principal, Permission.TRACK, what="blobs")
+        began = now_ms()
         ref = await self._blobs.put(content, repair=repair)
         try:
-            await self._db.write(lambda tx: hold(tx, principal.workspace, [ref]))
+            await self._db.write(lambda tx: hold(tx, principal.workspace, [ref], stored=began))
         except Condemned as error:
             raise Unavailable("Storage is being cleared of this content.", hint="Send it again in a second.") from error
         return Blob(ref.digest, ref.size)

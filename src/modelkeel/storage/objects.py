@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import os
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -26,8 +25,6 @@ R = TypeVar("R")
 THREADS = 8
 AT_ONCE = 32
 """Requests to an object store that are under way together."""
-FRESH_SECONDS = 60.0
-"""An object marked as wanted within this time is not marked again."""
 REFRESH = timedelta(minutes=10)
 """In an object store, marking means writing again; younger objects are left as they are."""
 
@@ -158,8 +155,7 @@ class LocalObjects(_Threads):
         with self._deciding:
             try:
                 stat = os.stat(path)  # noqa: PTH116 - on the path of each small file, where a Path costs as much as this
-                if time.time() - stat.st_mtime > FRESH_SECONDS:
-                    os.utime(path)
+                os.utime(path)
             except FileNotFoundError:
                 return None
         return stat.st_size

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row
 
 from modelkeel.core.access import Principal
+from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from modelkeel.core.paths import clean
 from modelkeel.storage.blobs import BlobRef
@@ -46,21 +48,25 @@ class Artifacts(Base):
             # Nothing that is refused anyway is received; what is in memory already is cheaper to store than to ask for.
             await self._db.read(lambda tx: self._writable(tx, principal, owner, at))
         for _ in range(TRIES):
+            began = now_ms()
             blob = await self._blobs.put(content)
             try:
-                return await self._db.write(lambda tx, blob=blob: self._put(tx, principal, owner, at, blob))  # type: ignore[misc]
+                return await self._db.write(partial(self._put, principal, owner, at, blob, began))
             except Condemned:
                 if not isinstance(content, bytes):
                     break
                 await asyncio.sleep(PAUSE_SECONDS)
         raise Unavailable(f"Storage is being cleared of what '{at}' holds.", hint="Send it again in a second.")
 
-    def _put(self, tx: Tx, principal: Principal, owner: ArtifactOwner, at: str, blob: BlobRef) -> ArtifactFile:
+    def _put(
+        self, principal: Principal, owner: ArtifactOwner, at: str, blob: BlobRef, began: int, tx: Tx
+    ) -> ArtifactFile:
+        """Makes content, whose storing began at a time, the file at a path."""
         row = self._writable(tx, principal, owner, at)
         other = store.artifacts.clash(tx, owner, at)
         if other is not None:
             raise InvalidInput(f"'{at}' and '{other}' can't both be: a path is a file or a folder.")
-        hold(tx, principal.workspace, [blob])
+        hold(tx, principal.workspace, [blob], stored=began)
         there = store.artifacts.get(tx, owner, at)
         if there is None or there.digest != blob.digest:
             if there is not None:

@@ -8,6 +8,7 @@ import re
 import msgspec
 
 from modelkeel.core.access import Kind, Object, Permission, Principal
+from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.storage.blobs import BlobRef
 from modelkeel.storage.holdings import held, hold
@@ -38,6 +39,7 @@ class RunCode(Base):
         self._may_track(principal, "runs")
         if _WORD.fullmatch(word) is None:
             raise InvalidInput("A capture's word has 32 hexadecimal digits.")
+        began = now_ms()
         about = await self._blobs.put(msgspec.json.encode(code))
         snapshot = code.snapshot
         named = {FILES: snapshot.digest} | ({CHANGES: snapshot.diff} if snapshot.diff else {})
@@ -47,7 +49,7 @@ class RunCode(Base):
             if missing := [path for path, digest in named.items() if digest not in known]:
                 raise NotFound(f"The content of {missing[0]} has not been stored.", hint="PUT it to /api/v1/blobs.")
             files = {path: BlobRef(digest, known[digest]) for path, digest in named.items()} | {ABOUT: about}
-            hold(tx, principal.workspace, files.values())
+            hold(tx, principal.workspace, [about], stored=began)  # the others are held already
             found = store.code.tagged(tx, principal.workspace, CAPTURE_TAG, word)
             mine = [row for row in found if self._writes(principal, row)]
             if not mine:

@@ -9,6 +9,7 @@ import logging
 import re
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -236,22 +237,23 @@ class Uploads(Artifacts):
         chunks: list[BlobRef],
         tags: Mapping[int, str],
     ) -> ArtifactFile:
-        def work(tx: Tx, blob: BlobRef) -> ArtifactFile:
+        def work(blob: BlobRef, began: int, tx: Tx) -> ArtifactFile:
             row = store.uploads.find(tx, identity)
             if row is None:
                 raise NotFound("The upload was aborted meanwhile.", hint="Begin a new one.")
-            file = self._put(tx, principal, owner, path, blob)
+            file = self._put(principal, owner, path, blob, began, tx)
             store.uploads.set_state(tx, identity, "done")
             store.uploads.drop_parts(tx, identity)
             return file
 
         for _ in range(TRIES):
+            began = now_ms()
             if self._blobs.staged:
                 blob = await self._blobs.put(self._staged_content(identity, len(tags)))
             else:
                 blob = await self._assembled(chunks)
             try:
-                file = await self._db.write(lambda tx, blob=blob: work(tx, blob))  # type: ignore[misc]
+                file = await self._db.write(partial(work, blob, began))
             except Condemned:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue

@@ -1,5 +1,6 @@
 """The collection of what was deleted: exactly what nothing refers to goes, nothing else, and holds are respected."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import sqlalchemy as sa
 
 from modelkeel.app import Keel
 from modelkeel.core.access import Principal
+from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, InvalidInput, NotFound, PermissionDenied
 from modelkeel.keeping import collecting
 from modelkeel.keeping.models import Collect, Collection, PlaceHold
 from modelkeel.storage.blobs import CHUNK, BlobRef
-from modelkeel.storage.holdings import Condemned, condemn, hold, spare
+from modelkeel.storage.holdings import Condemned, condemn, held, hold, spare
 from modelkeel.tracking.holds import HoldKind
 from modelkeel.tracking.models import ArtifactOwner, Metric
 from tests.unit.registry.conftest import Registered
@@ -193,15 +195,46 @@ async def test_who_may_what(keel: Keel, person: Principal, admin: Principal, vie
         await keel.keeping.look(admin, Collect(older_than_days=-1))
 
 
-async def test_who_comes_to_need_condemned_content_is_told_and_stores_it_again(
+async def test_who_comes_to_need_content_that_is_being_removed_stores_it_again(
     keel: Keel, person: Principal, admin: Principal
 ) -> None:
+    began = now_ms()
     ref = await keel.blobs.put(b"wanted after all")
+    await keel.database.write(lambda tx: hold(tx, person.workspace, [ref], stored=began))
     await keel.database.write(lambda tx: condemn(tx, [ref.digest]))
     with pytest.raises(Condemned):
-        await keel.database.write(lambda tx: hold(tx, person.workspace, [ref]))
+        await keel.database.write(lambda tx: hold(tx, person.workspace, [ref], stored=now_ms()))
+    assert await keel.database.read(lambda tx: held(tx, person.workspace, [ref.digest])) == {}
     await keel.database.write(lambda tx: spare(tx, [ref.digest]))
-    await keel.database.write(lambda tx: hold(tx, person.workspace, [ref]))
+    await keel.database.write(lambda tx: hold(tx, person.workspace, [ref], stored=began))
+    await keel.keeping.collect(admin, NOW)
+    with pytest.raises(Condemned):  # it was found there before it went
+        await keel.database.write(lambda tx: hold(tx, person.workspace, [ref], stored=began))
+    run = await run_with(keel, person, a=b"wanted after all")
+    assert await keel.tracking.read_file(person, ArtifactOwner.run(run), "a") == b"wanted after all"
+
+
+async def test_files_that_come_all_the_time_lose_nothing_to_collections(
+    keel: Keel, person: Principal, admin: Principal
+) -> None:
+    run = await run_with(keel, person)
+    owner = ArtifactOwner.run(run)
+    contents = [b"%d" % n * 50 for n in range(5)]
+
+    async def come_and_go(worker: int) -> None:
+        for n in range(12):
+            content = contents[(n + worker) % 5]
+            await keel.tracking.put_file(person, owner, f"w{worker}", content)
+            assert await keel.tracking.read_file(person, owner, f"w{worker}") == content
+            await keel.tracking.delete_files(person, owner, f"w{worker}")
+
+    async def collect() -> None:
+        for _ in range(4):
+            await keel.keeping.collect(admin, NOW)
+
+    await asyncio.gather(*(come_and_go(worker) for worker in range(3)), collect())
+    await keel.keeping.collect(admin, NOW)
+    assert size_of_store(keel) == 0
 
 
 async def test_a_file_that_comes_while_its_content_is_looked_at_stays(

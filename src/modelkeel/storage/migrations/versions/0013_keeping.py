@@ -13,6 +13,7 @@ def upgrade() -> None:
         "blob_condemned",
         sa.Column("digest", sa.Text, primary_key=True),
         sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("gone", sa.BigInteger),
     )
     op.create_table(
         "upload",
