@@ -208,6 +208,19 @@ def test_long_values_are_cut_as_stock_servers_do(client: httpx.Client, run: dict
     assert {"key": "t", "value": "y" * 8000} in data["tags"]
 
 
+def test_files_of_a_deleted_run(client: httpx.Client, run: dict[str, Any]) -> None:
+    info = run["info"]
+    client.post(f"{V2}/runs/delete", json={"run_id": info["run_id"]}).raise_for_status()
+    place = f"/api/2.0/mlflow-artifacts/artifacts/{info['experiment_id']}/{info['run_id']}/artifacts/x"
+    assert error(client.put(place, content=b"x")) == INVALID
+
+
+def test_params_of_a_logged_model_are_cut(client: httpx.Client) -> None:
+    body = {"experiment_id": "0", "name": "long", "params": [{"key": "p", "value": "x" * 6001}]}
+    made = client.post(f"{V2}/logged-models", json=body).raise_for_status().json()["model"]
+    assert made["data"]["params"] == [{"key": "p", "value": "x" * 6000}]
+
+
 def test_a_deleted_run_refuses_writes_in_mlflows_words(client: httpx.Client, run: dict[str, Any]) -> None:
     run_id = run["info"]["run_id"]
     client.post(f"{V2}/runs/delete", json={"run_id": run_id}).raise_for_status()
@@ -216,6 +229,18 @@ def test_a_deleted_run_refuses_writes_in_mlflows_words(client: httpx.Client, run
     assert "must be in the 'active' state" in answer.json()["message"]
     client.post(f"{V2}/runs/restore", json={"run_id": run_id}).raise_for_status()
     assert client.get(f"{V2}/runs/get", params={"run_id": run_id}).json()["run"]["info"]["lifecycle_stage"] == "active"
+
+
+def test_files_of_a_deleted_run(client: httpx.Client, run: dict[str, Any]) -> None:
+    info = run["info"]
+    client.post(f"{V2}/runs/delete", json={"run_id": info["run_id"]}).raise_for_status()
+    at = f"/api/2.0/mlflow-artifacts/artifacts/{info['experiment_id']}/{info['run_id']}/artifacts/x"
+    assert 400 <= client.put(at, content=b"x").status_code < 500
+
+
+def test_an_end_of_zero_is_none(client: httpx.Client, run: dict[str, Any]) -> None:
+    body = {"run_id": run["info"]["run_id"], "status": "FINISHED", "end_time": 0}
+    assert "end_time" not in client.post(f"{V2}/runs/update", json=body).raise_for_status().json()["run_info"]
 
 
 def test_repeated_query_parameters_are_lists_and_pages_have_tokens(client: httpx.Client) -> None:

@@ -19,7 +19,9 @@ from tests.compat.twins import V2, Side, plain
 KEYS = st.sampled_from(["a", "b.c", "x y", "d/e", "ü", "A", "mlflow.note.content"]) | st.sampled_from(
     ["", "../x", "k" * 250, "k" * 251, "a//b", "/a", "a:b", "q?"]
 )
+MADE = KEYS.filter(lambda key: len(key) <= 250)  # "a key of more than 250 characters where something is made"
 VALUES = st.sampled_from(["", "1", "0.5", "x", "It's", '"q"', "ÄÖ", "%", "_", "v" * 6001])
+SHORT = VALUES.filter(lambda value: len(value) <= 6000)  # "params of a logged model beyond 6,000 characters"
 NUMBERS = st.sampled_from([0, 1, -1, 0.5, 1e308, 5e-324, "NaN", "Infinity", "-Infinity", "1.5", 3, None])
 STEPS = st.sampled_from([0, 1, -5, 7, "3", 2**40, None])
 TIMES = st.sampled_from([0, 5, 1000, "1000", 1_700_000_000_000, -1, None])
@@ -48,20 +50,42 @@ def conditions(draw: st.DrawFn, entities: tuple[str, ...], attributes: tuple[str
 def filters(entities: tuple[str, ...], attributes: tuple[str, ...]) -> st.SearchStrategy[str]:
     many = st.lists(conditions(entities, attributes), max_size=3)
     joined = many.map(" AND ".join) | many.map(" and ".join)
-    return joined | st.sampled_from(["", "a", "metrics.a >", "a = 'x' OR a = 'y'", "tags.a = 'x' AND"])
+    return joined | st.sampled_from(["", "a", "metrics.a >", "a = 'x' OR a = 'y'"])
 
 
 RUN_FILTERS = filters(
     ("metrics", "params", "tags", "metric", "parameter", "tag", "attributes", "dataset"),
     ("status", "run_name", "start_time", "end_time", "run_id", "user_id", "`run name`", "name"),
 )
+LOGGED_FILTERS = st.sampled_from(
+    ["", "name LIKE 'logged-%'", "tags.a = 'x'", "params.A != '1' AND status = 'LOGGED_MODEL_READY'", "metrics.a > 0.5",
+     "name IN ('x', 'y')", "model_type = 't' AND tags.`b.c` ILIKE '%'", "params.`x y` = '0.5'", "nonsense = 'x'", "a OR b"]
+)  # fmt: skip
 RUN_ORDERS = st.lists(
     st.sampled_from(
-        ["metrics.a", "metrics.`b.c` DESC", "params.a ASC", "tags.A desc", "start_time", "status DESC", "run_name",
-         "end_time ASC", "metrics.nothing", "x y z", "metrics.a DOWN", "attributes.start_time DESC"]
+        [
+            "metrics.a",
+            "metrics.`b.c` DESC",
+            "params.a ASC",
+            "tags.A desc",
+            "start_time",
+            "status DESC",
+            "run_name",
+            "end_time ASC",
+            "metrics.nothing",
+            "x y z",
+            "metrics.a DOWN",
+            "attributes.start_time DESC",
+        ]
     ),
     max_size=2,
-)  # fmt: skip
+    unique=True,
+)
+
+
+ORDERS = st.sampled_from([["name ASC"], ["name DESC"], ["nothing"]])
+POINTS = st.lists(st.tuples(KEYS, NUMBERS, TIMES, STEPS), max_size=3)
+PAIRS = st.lists(st.tuples(KEYS, VALUES), max_size=2)
 
 
 class Twins(RuleBasedStateMachine):
@@ -134,9 +158,9 @@ class Twins(RuleBasedStateMachine):
     def search_experiments(self, words: str, view: Any, limit: Any) -> None:
         mine = f"name LIKE 'exp-{self.prefix}-%'"
         body = {"filter": f"{mine} AND {words}" if words else mine, "view_type": view, "order_by": ["name ASC"]}
-        self.both("POST", "experiments/search", body | ({"max_results": limit} if limit is not None else {}))
+        self.both("POST", "experiments/search", body | {"max_results": 500 if limit is None else limit})
 
-    @rule(target=runs, exp=experiments, named=NAMES, key=KEYS, value=VALUES, time=TIMES)
+    @rule(target=runs, exp=experiments, named=NAMES, key=MADE, value=VALUES, time=TIMES)
     def create_run(self, exp: str, named: str, key: str, value: str, time: Any) -> Any:
         name = self.fresh("run")
         body: dict[str, Any] = {"experiment_id": f"<{exp}>", "run_name": named, "tags": [{"key": key, "value": value}]}
@@ -144,7 +168,7 @@ class Twins(RuleBasedStateMachine):
         made = self.both("POST", "runs/create", body, name=name, at=("run", "info", "run_id"))
         return name if made else multiple()
 
-    @rule(run=runs, status=st.sampled_from(["FINISHED", "RUNNING", "KILLED", 4, "SLEEPING", None]), time=TIMES,
+    @rule(run=runs, status=st.sampled_from(["FINISHED", "RUNNING", "KILLED", 4, None]), time=TIMES,
           named=st.sampled_from(["", "renamed"]))  # fmt: skip
     def update_run(self, run: str, status: Any, time: Any, named: str) -> None:
         body = {"run_id": f"<{run}>", "status": status, "end_time": time, "run_name": named}
@@ -162,8 +186,7 @@ class Twins(RuleBasedStateMachine):
         for text in (value, value, other):
             self.both("POST", "runs/log-parameter", {"run_id": f"<{run}>", "key": key, "value": text})
 
-    @rule(run=runs, metrics=st.lists(st.tuples(KEYS, NUMBERS, TIMES, STEPS), max_size=3),
-          params=st.lists(st.tuples(KEYS, VALUES), max_size=2), tags=st.lists(st.tuples(KEYS, VALUES), max_size=2))  # fmt: skip
+    @rule(run=runs, metrics=POINTS, params=PAIRS, tags=PAIRS)
     def log_batch(self, run: str, metrics: list[Any], params: list[Any], tags: list[Any]) -> None:
         points = [{"key": k, "value": v, "timestamp": t, "step": s} for k, v, t, s in metrics]
         body = {
@@ -234,7 +257,8 @@ class Twins(RuleBasedStateMachine):
             place = (
                 f"/api/2.0/mlflow-artifacts/artifacts/{found['experiment_id']}/{found['run_id']}/artifacts/m/MLmodel"
             )
-            side.client.put(place, content=b"flavors: {}\n")
+            if side.client.put(place, content=b"flavors: {}\n").is_error:
+                return multiple()  # "files of a deleted run"
         tags = [{"key": key, "value": value}]
         body = {"name": model, "source": f"runs:/<{run}>/m", "run_id": f"<{run}>", "tags": tags}
         made = self.both("POST", "model-versions/create", body)
@@ -261,13 +285,10 @@ class Twins(RuleBasedStateMachine):
         if delete:
             self.both("DELETE", "model-versions/delete-tag", at | {"key": key})
 
-    @rule(words=filters(("tags", "tag"), ("name", "version")), limit=st.sampled_from([None, 1, 2, 0, 1001]),
-          order=st.sampled_from([["name ASC"], ["name DESC"], ["last_updated_timestamp DESC", "name"], ["nothing"]]))  # fmt: skip
+    @rule(words=filters(("tags", "tag"), ("name", "version")), limit=st.sampled_from([None, 1, 2, 1001]), order=ORDERS)
     def search_models(self, words: str, limit: Any, order: list[str]) -> None:
         mine = f"name LIKE 'model-{self.prefix}-%'"
         body = {"filter": f"{mine} AND {words}" if words else mine, "order_by": order}
-        if order[0].startswith("last"):
-            body["order_by"] = ["name"]
         self.both("GET", "registered-models/search", body | ({"max_results": limit} if limit is not None else {}))
 
     @rule(words=filters(("tags", "tag"), ("name", "version_number", "run_id", "source_path")), model=models)
@@ -280,12 +301,12 @@ class Twins(RuleBasedStateMachine):
         self.both("GET", "registered-models/get", {"name": model})
         self.both("POST", "registered-models/get-latest-versions", {"name": model})
 
-    @rule(target=logged, exp=experiments, key=KEYS, value=VALUES, named=st.sampled_from(["m1", "m:2", "x.y"]))
-    def create_logged(self, exp: str, key: str, value: str, named: str) -> Any:
+    @rule(target=logged, exp=experiments, key=MADE, value=SHORT, wrong=st.sampled_from(["", "", "", ":", "."]))
+    def create_logged(self, exp: str, key: str, value: str, wrong: str) -> Any:
         name = self.fresh("logged")
         body = {
             "experiment_id": f"<{exp}>",
-            "name": named,
+            "name": name + wrong,
             "model_type": "t",
             "tags": [{"key": key, "value": value}],
             "params": [{"key": key, "value": value}],
@@ -293,7 +314,7 @@ class Twins(RuleBasedStateMachine):
         made = self.both("POST", "logged-models", body, name=name, at=("model", "info", "model_id"))
         return name if made else multiple()
 
-    @rule(model=logged, status=st.sampled_from(["LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED", 2, "NO"]))
+    @rule(model=logged, status=st.sampled_from(["LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED", 2]))
     def finalize(self, model: str, status: Any) -> None:
         self.both("PATCH", f"logged-models/<{model}>", {"model_id": f"<{model}>", "status": status})
         self.both("GET", f"logged-models/<{model}>", {})
@@ -305,7 +326,7 @@ class Twins(RuleBasedStateMachine):
         if delete and key in {"a", "A", "ü"}:
             self.both("DELETE", f"logged-models/<{model}>/tags/{key}", {})
 
-    @rule(exp=experiments, words=filters(("metrics", "params", "tags"), ("name", "model_id", "status", "model_type")))
+    @rule(exp=experiments, words=LOGGED_FILTERS)
     def search_logged(self, exp: str, words: str) -> None:
         order = [{"field_name": "name", "ascending": True}]
         self.both("POST", "logged-models/search", {"experiment_ids": [f"<{exp}>"], "filter": words, "order_by": order})

@@ -14,7 +14,7 @@ from modelkeel.registry.models import (
     check_tag,
 )
 from modelkeel.storage.transaction import Tx
-from modelkeel.tracking.rules import check_length
+from modelkeel.tracking.rules import check_length, check_name
 from modelkeel.tracking.search import page_offset, page_token, parse_filter, parse_order
 
 
@@ -134,7 +134,7 @@ class Catalog(Aliases):
     async def untag_model(self, principal: Principal, name: str, key: str) -> None:
         """Removes a tag; one that is not there is no error, as in MLflow."""
         self._may_register(principal)
-        check_tag(key, "")
+        check_name(key)
 
         def work(tx: Tx) -> None:
             model = self._own(tx, principal, name)

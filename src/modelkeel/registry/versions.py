@@ -21,7 +21,7 @@ from modelkeel.registry.models import (
 )
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import OwnerKind
-from modelkeel.tracking.rules import check_length
+from modelkeel.tracking.rules import check_length, check_name
 from modelkeel.tracking.search import page_offset, page_token, parse_filter, parse_order
 
 
@@ -219,7 +219,7 @@ class Versions(Aliases):
     async def untag_version(self, principal: Principal, name: str, version: int, key: str) -> None:
         """Removes a tag; one that is not there is no error, as in MLflow."""
         self._may_register(principal)
-        check_tag(key, "")
+        check_name(key)
 
         def work(tx: Tx) -> None:
             self._own(tx, principal, name)
