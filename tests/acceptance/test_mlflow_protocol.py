@@ -231,13 +231,6 @@ def test_a_deleted_run_refuses_writes_in_mlflows_words(client: httpx.Client, run
     assert client.get(f"{V2}/runs/get", params={"run_id": run_id}).json()["run"]["info"]["lifecycle_stage"] == "active"
 
 
-def test_files_of_a_deleted_run(client: httpx.Client, run: dict[str, Any]) -> None:
-    info = run["info"]
-    client.post(f"{V2}/runs/delete", json={"run_id": info["run_id"]}).raise_for_status()
-    at = f"/api/2.0/mlflow-artifacts/artifacts/{info['experiment_id']}/{info['run_id']}/artifacts/x"
-    assert 400 <= client.put(at, content=b"x").status_code < 500
-
-
 def test_an_end_of_zero_is_none(client: httpx.Client, run: dict[str, Any]) -> None:
     body = {"run_id": run["info"]["run_id"], "status": "FINISHED", "end_time": 0}
     assert "end_time" not in client.post(f"{V2}/runs/update", json=body).raise_for_status().json()["run_info"]
