@@ -58,9 +58,19 @@ RUN_FILTERS = filters(
     ("status", "run_name", "start_time", "end_time", "run_id", "user_id", "`run name`", "name"),
 )
 LOGGED_FILTERS = st.sampled_from(
-    ["", "name LIKE 'logged-%'", "tags.a = 'x'", "params.A != '1' AND status = 'LOGGED_MODEL_READY'", "metrics.a > 0.5",
-     "name IN ('x', 'y')", "model_type = 't' AND tags.`b.c` ILIKE '%'", "params.`x y` = '0.5'", "nonsense = 'x'", "a OR b"]
-)  # fmt: skip
+    [
+        "",
+        "name LIKE 'logged-%'",
+        "tags.a = 'x'",
+        "params.A != '1' AND status = 'LOGGED_MODEL_READY'",
+        "metrics.a > 0.5",
+        "name IN ('x', 'y')",
+        "model_type = 't' AND tags.`b.c` ILIKE '%'",
+        "params.`x y` = '0.5'",
+        "nonsense = 'x'",
+        "a OR b",
+    ]
+)
 RUN_ORDERS = st.lists(
     st.sampled_from(
         [
