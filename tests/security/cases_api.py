@@ -297,7 +297,7 @@ def _under(cases: dict[str, Case]) -> dict[str, Case]:
 
 
 _KEEPING = {
-    "GET holds": Case(lambda _: Ask(), viewer=(403,), own=_OWN),
+    "GET holds": Case(lambda s: Ask(headers={"x-told": s.new_hold()}), viewer=(403,), own=_OWN),
     "POST holds": Case(
         lambda s: Ask(json={"kind": "run", "object": s.new_run(), "reason": f"case {HUSH}"}), ("hold.placed",)
     ),

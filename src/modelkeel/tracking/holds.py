@@ -1,10 +1,11 @@
 """Legal holds: what they lie on, and their life. Who may place one is judged by `keeping`, which knows versions too."""
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
-from modelkeel.core.access import Principal
+from modelkeel.core.access import Kind, Object, Permission, Principal
 from modelkeel.core.errors import NotFound
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import store
@@ -43,8 +44,13 @@ class Holds(Base):
     """Holds of a workspace."""
 
     async def holds(self, principal: Principal) -> list[Hold]:
-        """Those in force, oldest first."""
-        rows = await self._db.read(lambda tx: store.holds.in_force(tx, principal.workspace))
+        """Those in force on what the principal may read, oldest first."""
+
+        def work(tx: Tx) -> list[Any]:
+            rows = store.holds.in_force(tx, principal.workspace)
+            return [row for row in rows if principal.may(Permission.READ, self._object(tx, row))]
+
+        rows = await self._db.read(work)
         return [Hold(row.id, HoldKind(row.kind), row.object, row.reason, row.placed, row.placed_by) for row in rows]
 
     async def place_hold(self, principal: Principal, identity: str, kind: HoldKind, place: str, reason: str) -> Hold:
@@ -53,6 +59,8 @@ class Holds(Base):
         def work(tx: Tx) -> Hold:
             row = {"id": identity, "workspace": principal.workspace, "kind": kind, "object": place, "reason": reason}
             store.holds.add(tx, {**row, "placed_by": principal.id})
+            held = store.holds.find(tx, principal.workspace, identity)
+            self._authorizer.require(principal, Permission.AUDIT, what=place, on=self._object(tx, held))
             about, texts = {"hold": identity, str(kind): place}, {"reason": reason}
             self._ledger.record(tx, principal, "hold.placed", about, {"kind": kind}, texts)
             return Hold(identity, kind, place, reason, tx.now, principal.id)
@@ -68,10 +76,20 @@ class Holds(Base):
 
         def work(tx: Tx) -> None:
             row = store.holds.find(tx, principal.workspace, identity)
-            if row is None:
+            if row is None or not principal.may(Permission.READ, self._object(tx, row)):
                 raise NotFound(f"There is no legal hold {identity[:64]} in force.", hint="See `modelkeel hold list`.")
+            self._authorizer.require(principal, Permission.AUDIT, what="this hold", on=self._object(tx, row))
             store.holds.release(tx, identity)
             about = {"hold": identity, row.kind: row.object}
             self._ledger.record(tx, principal, "hold.released", about, {"kind": row.kind})
 
         await self._db.write(work)
+
+    def _object(self, tx: Tx, row: Any) -> Object:
+        """What a hold belongs to: whoever is denied that is not told of the hold either."""
+        if row.kind == HoldKind.VERSION:
+            return Object(Kind.MODEL, row.object.partition("/")[0])
+        if row.kind == HoldKind.EXPERIMENT:
+            return Object(Kind.EXPERIMENT, row.object)
+        run = store.runs.find(tx, row.workspace, row.object)
+        return Object(Kind.EXPERIMENT, run.experiment if run is not None else "")
