@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
+import sqlalchemy as sa
 
 from modelkeel.keeping.models import Collect, Thing
 from modelkeel.pipelines import keeping as pipelines
 from modelkeel.registry import keeping as registry
 from modelkeel.serving import keeping as serving
+from modelkeel.storage.schema import metadata
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import keeping as tracking
 from modelkeel.tracking.holds import HoldKind
@@ -81,7 +83,22 @@ def remove(tx: Tx, thing: Thing) -> bool:
         case "model":
             return registry.remove_model(tx, thing.id)
         case _:
-            return tracking.remove_experiment(tx, thing.id)
+            gone = tracking.remove_experiment(tx, thing.id)
+            if gone:
+                _remove_traces(tx, thing.id)
+            return gone
+
+
+def _remove_traces(tx: Tx, experiment: str) -> None:
+    """Removes the traces of an experiment, with every row that hangs on one by its number."""
+    trace = metadata.tables.get("trace")
+    if trace is None:
+        return
+    numbers = sa.select(trace.c.seq).where(trace.c.experiment == experiment)
+    for table in metadata.sorted_tables:
+        if "trace" in table.c and isinstance(table.c.trace.type, sa.BigInteger):
+            tx.run(sa.delete(table).where(table.c.trace.in_(numbers)))
+    tx.run(sa.delete(trace).where(trace.c.experiment == experiment))
 
 
 def _versions(tx: Tx, before: int, held: dict[tuple[str, str], str]) -> list[Thing]:

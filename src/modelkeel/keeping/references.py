@@ -75,6 +75,7 @@ REFERENCES: dict[str, tuple[Reference, ...]] = {
 }
 NO_BLOBS = {
     "alert.evidence": "numbers of a window",
+    "assessment.content": "the assessment itself",
     "blob_condemned.digest": "the collector's own mark",
     "blob_holding.digest": "who may ask for a blob, not who needs it; forgotten with the blob",
     "code_snapshot.digest": "goes with the last pipeline run of its snapshot",
@@ -97,6 +98,7 @@ NO_BLOBS = {
     "revision.digest": "of a tree",
     "revision.prepared": "files of the serving folder, made again where they are missing",
     "spool_file.digest": "of a file that was collected",
+    "trace_span.content": "the span itself",
 }
 
 
