@@ -56,6 +56,7 @@ from modelkeel.pipelines.content import Content
 from modelkeel.pipelines.launch import Launches
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.protocols.mlflow import routes as mlflow_routes
+from modelkeel.protocols.otlp import routes as otlp_routes
 from modelkeel.registry import routes as registry_routes
 from modelkeel.registry.service import Registry
 from modelkeel.serving import routes as serving_routes
@@ -67,6 +68,7 @@ from modelkeel.storage.database import Database
 from modelkeel.storage.home import Home, write_private
 from modelkeel.storage.leases import Leases
 from modelkeel.storage.migrate import migrate
+from modelkeel.traces.service import Traces
 from modelkeel.tracking import code_routes
 from modelkeel.tracking import routes as tracking_routes
 from modelkeel.tracking.durations import Durations
@@ -169,6 +171,7 @@ class Keel:
     governance: Governance
     keeping: Keeping
     moving: Moving
+    traces: Traces
     owner_token: str = ""
 
     @classmethod
@@ -284,6 +287,7 @@ class Keel:
             governance,
             Keeping(database, ledger, blobs, authorizer, tracking, registry),
             Moving(database, ledger, tracking, registry, authorizer),
+            Traces(database, ledger, authorizer, tracking),
         )
         token_file = home.path / "owner.token"
         minted = identity.first_run()
@@ -344,7 +348,8 @@ def create_app(keel: Keel) -> Litestar:
             *_provider(keel),
             access_routes.router(keel.access),
             ledger_routes.router(keel.ledger, keel.home.folder("scratch")),
-            mlflow_routes.router(keel.tracking, keel.registry),
+            mlflow_routes.router(keel.tracking, keel.registry, keel.traces),
+            otlp_routes.router(keel.traces),
             tracking_routes.router(keel.tracking),
             code_routes.router(keel.tracking),
             registry_routes.router(keel.registry, keel.tracking),

@@ -25,6 +25,10 @@ class Kind(StrEnum):
     PARAM = "parameter"
     TAG = "tag"
     DATASET = "dataset"
+    METADATA = "request_metadata"
+    FEEDBACK = "feedback"
+    EXPECTATION = "expectation"
+    SPAN = "span"
 
 
 _ENTITIES = {
@@ -34,6 +38,14 @@ _ENTITIES = {
     **dict.fromkeys(("tag", "tags"), Kind.TAG),
     **dict.fromkeys(("dataset", "datasets"), Kind.DATASET),
 }
+_OF_TRACES = {
+    "trace": Kind.ATTRIBUTE,
+    **dict.fromkeys(("metadata", "request_metadata"), Kind.METADATA),
+    "feedback": Kind.FEEDBACK,
+    "expectation": Kind.EXPECTATION,
+    "span": Kind.SPAN,
+}
+_JUDGED = frozenset({Kind.FEEDBACK, Kind.EXPECTATION})
 _NUMERIC = frozenset({">", ">=", "!=", "=", "<", "<="})
 _TEXT = frozenset({"!=", "=", "LIKE", "ILIKE"})
 _LISTS = frozenset({"IN", "NOT IN"})
@@ -86,7 +98,7 @@ class Grammar:
 
 
 RUNS = Grammar(
-    kinds=frozenset(Kind),
+    kinds=frozenset({Kind.ATTRIBUTE, Kind.METRIC, Kind.PARAM, Kind.TAG, Kind.DATASET}),
     text=frozenset({"run_id", "run_name", "status", "artifact_uri", "user_id", "experiment_id"}),
     numeric=frozenset({"start_time", "end_time"}),
     lists=frozenset({"run_id"}),
@@ -249,6 +261,8 @@ def _identifier(text: str, grammar: Grammar, attributes: frozenset[str]) -> tupl
         kind, key = Kind.ATTRIBUTE, _bare(text)
     else:
         found = _ENTITIES.get(entity)
+        if found is None and Kind.METADATA in grammar.kinds:
+            found = _OF_TRACES.get(entity)
         if found is None or found not in grammar.kinds:
             allowed = [str(kind) for kind in Kind if kind in grammar.kinds]
             raise InvalidInput(f"Invalid entity type '{entity}'. Valid values are {allowed}")
@@ -256,6 +270,8 @@ def _identifier(text: str, grammar: Grammar, attributes: frozenset[str]) -> tupl
     key = grammar.aliases.get(key, key) if kind is Kind.ATTRIBUTE else key
     if kind is Kind.ATTRIBUTE and key not in attributes:
         raise InvalidInput(f"Invalid attribute key '{key}' specified. Valid keys are {sorted(attributes)}")
+    if kind is Kind.SPAN and key not in {"name", "type", "status"}:
+        raise InvalidInput(f"Invalid span attribute '{key}'. Supported attributes: name, status, type.")
     if kind is Kind.DATASET and key not in {"name", "digest", "context"}:
         raise InvalidInput(f"Invalid dataset key '{key}' specified. Valid keys are 'name', 'digest', 'context'")
     return kind, key
@@ -264,7 +280,9 @@ def _identifier(text: str, grammar: Grammar, attributes: frozenset[str]) -> tupl
 def _check_operator(kind: Kind, key: str, operator: str, grammar: Grammar) -> None:
     if kind is Kind.METRIC or (kind is Kind.ATTRIBUTE and key in grammar.numeric):
         allowed = _NUMERIC
-    elif kind is Kind.DATASET or (kind is Kind.ATTRIBUTE and key in grammar.lists):
+    elif kind in _JUDGED:
+        allowed = _NUMERIC | _TEXT
+    elif kind in {Kind.DATASET, Kind.SPAN} or (kind is Kind.ATTRIBUTE and key in grammar.lists):
         allowed = _TEXT | _LISTS
     else:
         allowed = _TEXT
@@ -280,6 +298,8 @@ def _value(kind: Kind, key: str, token: _Token, grammar: Grammar) -> Value:
             raise InvalidInput(f"Expected numeric value type for {kind} '{key}'. Found {token.text}")
         whole = kind is Kind.ATTRIBUTE and token.text.lstrip("+-").isdigit()
         return int(token.text) if whole else float(token.text)
+    if kind in _JUDGED and token.kind == "number":
+        return float(token.text)
     if token.kind != "text":
         raise InvalidInput(f"Expected a quoted string value for {kind} (e.g. 'my-value'). Got value {token.text}")
     return _bare(token.text)

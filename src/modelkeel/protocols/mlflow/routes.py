@@ -12,9 +12,11 @@ from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
 from modelkeel.protocols.mlflow.errors import HANDLERS
 from modelkeel.protocols.mlflow.histories import history_routes
 from modelkeel.protocols.mlflow.models import alias_routes, logged_model_routes, model_routes, version_routes
+from modelkeel.protocols.mlflow.traces import assessment_routes, trace_routes
 from modelkeel.protocols.mlflow.tracking import experiment_routes, run_routes, series_routes
 from modelkeel.protocols.mlflow.transfers import transfer_routes
 from modelkeel.registry.service import Registry
+from modelkeel.traces.service import Traces
 from modelkeel.tracking.service import Tracking
 
 _NOTHING = {"writes": "nothing"}
@@ -36,7 +38,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     multipart_downloads_enabled: bool = False
 
 
-def router(tracking: Tracking, registry: Registry) -> Router:
+def router(tracking: Tracking, registry: Registry, traces: Traces) -> Router:
     """`/api/2.0/mlflow…`, `/api/3.0/mlflow…`, the same under `/ajax-api`, and `/version`."""
 
     async def server_info(_principal: Principal, _asked: Nothing) -> ServerInfo:
@@ -68,6 +70,8 @@ def router(tracking: Tracking, registry: Registry) -> Router:
             *version_routes(registry),
             *artifact_routes(tracking),
             *transfer_routes(tracking),
+            *trace_routes(traces),
+            *assessment_routes(traces),
         ],
         exception_handlers=HANDLERS,
     )

@@ -1,4 +1,7 @@
-"""The tables of traces, assessments and evaluation data sets."""
+"""The tables of traces and assessments."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0011"
 down_revision = "0010"
@@ -6,3 +9,55 @@ down_revision = "0010"
 
 def upgrade() -> None:
     """Creates the tables."""
+    op.create_table(
+        "trace",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+        sa.Column("workspace", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("experiment", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("request_time", sa.BigInteger, nullable=False),
+        sa.Column("duration", sa.BigInteger),
+        sa.Column("client_request", sa.Text),
+        sa.Column("request_preview", sa.Text),
+        sa.Column("response_preview", sa.Text),
+        sa.Column("told", sa.Boolean, nullable=False),
+        sa.UniqueConstraint("workspace", "id"),
+        sa.Index("ix_trace_experiment", "experiment", "request_time"),
+    )
+    for table in ("trace_tag", "trace_metadata"):
+        op.create_table(
+            table,
+            sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
+            sa.Column("key", sa.Text, primary_key=True),
+            sa.Column("value", sa.Text, nullable=False),
+        )
+    op.create_table(
+        "trace_run",
+        sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("run", sa.Text, primary_key=True),
+        sa.Index("ix_trace_run_run", "run"),
+    )
+    op.create_table(
+        "trace_span",
+        sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("start", sa.BigInteger, nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "assessment",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("trace", sa.BigInteger, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("value", sa.Text),
+        sa.Column("number", sa.Double),
+        sa.Column("valid", sa.Boolean, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Index("ix_assessment_trace", "trace"),
+    )

@@ -1,0 +1,1 @@
+"""OpenTelemetry's protocol over HTTP: spans as any exporter sends them."""

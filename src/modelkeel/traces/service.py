@@ -1,0 +1,9 @@
+"""The service of traces."""
+
+from modelkeel.traces.assessing import Assessing
+from modelkeel.traces.logging import Logging
+from modelkeel.traces.reading import Reading
+
+
+class Traces(Logging, Reading, Assessing):
+    """Use cases of traces: log and read them, tag and delete them, say what they are worth."""
