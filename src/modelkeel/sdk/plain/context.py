@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import sys
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ SWITCH = "MODELKEEL_CAPTURE"
 ASK_SECONDS = 0.5
 _TAG = "modelkeel.capture"
 _OFF = {"0", "false", "no", "off"}
+_known: dict[str, bool] = {}
 _LOOK_UP = 8
 """So many callers up, `mlflow.start_run` is found; mlflow asks for other things than runs too."""
 
@@ -55,13 +55,22 @@ def _tracking_address() -> str:
     return str(sys.modules["mlflow"].get_tracking_uri()).rstrip("/")
 
 
-@lru_cache(maxsize=32)
 def is_keel(address: str) -> bool:
-    """Whether a Modelkeel answers there; asked once for each address.
+    """Whether a Modelkeel answers there; asked once for each address that answers.
 
     Args:
         address: the tracking URI, without a slash at its end.
     """
+    if address not in _known:
+        answer = _ask(address)
+        if answer is None:
+            return False
+        _known[address] = answer
+    return _known[address]
+
+
+def _ask(address: str) -> bool | None:
+    """None where nothing answers now."""
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return False
@@ -71,8 +80,10 @@ def is_keel(address: str) -> bool:
         connection.request("GET", f"{parts.path}/health")
         answer = connection.getresponse()
         told = json.loads(answer.read(10_000)) if answer.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError):
+    except ValueError:
         return False
+    except (OSError, http.client.HTTPException):
+        return None
     finally:
         connection.close()
     return isinstance(told, dict) and {"status", "version", "entries"} <= told.keys()
