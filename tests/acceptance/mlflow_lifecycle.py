@@ -160,6 +160,29 @@ def logged_models(client: MlflowClient) -> str:
     return str(info.model_uri)
 
 
+def stages(client: MlflowClient) -> None:
+    move = client.transition_model_version_stage
+    assert move("doubles", "1", "production").current_stage == "Production"
+    assert move("doubles", "2", "Production", archive_existing_versions=True).current_stage == "Production"
+    assert client.get_model_version("doubles", "1").current_stage == "Archived"
+    latest = client.get_latest_versions
+    assert [(v.version, v.current_stage) for v in latest("doubles")] == [("1", "Archived"), ("2", "Production")]
+    assert [v.version for v in latest("doubles", ["Production", "staging"])] == ["2"]
+    assert latest("doubles", ["None"]) == []
+    frame = pd.DataFrame({"x": [3.0]})
+    assert mlflow.pyfunc.load_model("models:/doubles/Production").predict(frame)["x"][0] == 6.0
+    assert client.copy_model_version("models:/doubles/production", "copied").current_stage == "None"
+    assert [v.current_stage for v in client.get_registered_model("doubles").latest_versions] == [
+        "Archived",
+        "Production",
+    ]
+    assert "Value must be one of" in refused("INVALID_PARAMETER_VALUE", move, "doubles", "1", "live")
+    assert "Value must be one of" in refused("INVALID_PARAMETER_VALUE", latest, "doubles", ["live"])
+    assert "not an Active stage" in refused(
+        "INVALID_PARAMETER_VALUE", lambda: move("doubles", "1", "Archived", archive_existing_versions=True)
+    )
+
+
 def registry(client: MlflowClient, uri: str) -> None:
     version = mlflow.register_model(uri, "doubles", tags={"from": "uri"})
     assert (version.version, version.status, version.current_stage) == ("1", "READY", "None")
@@ -185,9 +208,7 @@ def registry(client: MlflowClient, uri: str) -> None:
     assert [m.name for m in client.search_registered_models("tags.team = 'ops'")] == ["doubles"]
     client.delete_registered_model_alias("doubles", "champion")
     refused("INVALID_PARAMETER_VALUE", client.get_model_version_by_alias, "doubles", "champion")
-    assert "alias" in refused(
-        "INVALID_PARAMETER_VALUE", client.transition_model_version_stage, "doubles", "1", "Production"
-    )
+    stages(client)
     client.delete_model_version_tag("doubles", "1", "checked")
     client.delete_registered_model_tag("doubles", "team")
     client.delete_model_version("doubles", "2")

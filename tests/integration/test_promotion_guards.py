@@ -19,11 +19,6 @@ WAYS = [
     ("POST", "registered-models/rename", {"name": MODEL, "new_name": "moved"}),
     ("DELETE", "registered-models/delete", {"name": MODEL}),
     ("DELETE", "model-versions/delete", {"name": MODEL, "version": "1"}),
-    (
-        "POST",
-        "model-versions/transition-stage",
-        {"name": MODEL, "version": "2", "stage": "Production", "archive_existing_versions": True},
-    ),
     ("POST", "registered-models/rename", {"name": "shadow", "new_name": "guarded"}),
 ]
 
@@ -48,9 +43,8 @@ async def test_every_way_of_the_mlflow_protocol_is_refused(keel: Keel):
             headers = {"Authorization": f"Bearer {tokens[name]}"} if name else {}
             for method, path, body in WAYS:
                 answer = await client.request(method, f"{BASE}/{path}", json=body, headers=headers)
-                stages = path.endswith("stage")  # there are none on this server, so none can mean anything
-                assert answer.status_code == (400 if stages else 403), (name, path, answer.text)
-                assert stages or answer.json()["error_code"] == "PERMISSION_DENIED"
+                assert answer.status_code == 403, (name, path, answer.text)
+                assert answer.json()["error_code"] == "PERMISSION_DENIED"
         said = (await client.post(f"{BASE}/registered-models/alias", json=WAYS[0][2], headers=headers)).json()
         assert "promote" in said["message"]
         headers = {"Authorization": f"Bearer {tokens['owner']}"}
@@ -59,6 +53,40 @@ async def test_every_way_of_the_mlflow_protocol_is_refused(keel: Keel):
         assert "Waits for 1 approver" in said["message"]
         assert (await keel.registry.aliases(who.ann, MODEL)) == {"champion": 1}
         assert (await keel.registry.aliases(who.ann, "shadow")) == {"champion": 1}
+
+
+async def test_a_stage_is_judged_like_the_alias_named_after_it(keel: Keel):
+    who = await people(keel)
+    await gates(keel, who.olga, alias="production")
+    first, second = await version(keel, who.ann), await version(keel, who.ann)
+    for by in (who.ann, who.olga):
+        with pytest.raises(Refused):
+            await keel.registry.transition(by, MODEL, second, "PRODUCTION", archive=True)
+    assert (await keel.registry.version_info(who.ann, MODEL, second)).stage == "None"
+    await keel.registry.transition(who.ann, MODEL, second, "Staging")  # not protected
+    for number in (first, second):
+        asked = await keel.governance.promote(who.olga, MODEL, number, "production")
+        approved = await keel.governance.approve(who.vera, asked.id)
+        assert approved.id == asked.id
+        await keel.registry.transition(who.olga, MODEL, number, "Production", archive=True)
+        assert await keel.registry.aliases(who.ann, MODEL) == {"production": number}
+    stages = {one.version: str(one.stage) for one in await keel.registry.list_versions(who.ann, MODEL)}
+    assert stages == {first: "Archived", second: "Production"}
+    for stage in ("Archived", "None"):
+        with pytest.raises(Refused):
+            await keel.registry.transition(who.olga, MODEL, second, stage)
+    with pytest.raises(Refused):
+        await keel.registry.transition(who.olga, MODEL, first, "Production")
+    assert await types(keel, who.olga, "version.staged") == ["version.staged"] * 4
+
+
+async def test_a_model_with_a_stage_does_not_slip_under_a_guarded_name(keel: Keel):
+    who = await people(keel)
+    await gates(keel, who.olga, alias="production")
+    await version(keel, who.ann, model="shadow")
+    await keel.registry.transition(who.ann, "shadow", 1, "Production")
+    with pytest.raises(Refused):
+        await keel.registry.rename_model(who.ann, "shadow", MODEL)
 
 
 async def test_other_aliases_move_freely(keel: Keel):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.security.cases_traces import CASES as TRACES
 from tests.security.routes_kit import Ask, Case
 from tests.security.story import MLMODEL, Story
 
@@ -183,7 +184,7 @@ _VERSIONS = {
     "GET model-versions/get": _read(lambda s: Ask(params=_stored(s))),
     "PATCH model-versions/update": Case(lambda s: Ask(json={**_version(s), "description": "d"}), ("version.updated",)),
     "POST model-versions/transition-stage": Case(
-        lambda s: Ask(json={**_stored(s), "stage": "Production"}, status=(400,)), viewer=(400, 403)
+        lambda s: Ask(json={**_version(s), "stage": "Production"}), ("version.staged",)
     ),
     "DELETE model-versions/delete": Case(lambda s: Ask(json=_version(s)), ("version.deleted",)),
     "GET model-versions/search": _read(lambda _: Ask(), _OWN),
@@ -225,6 +226,7 @@ def _under(root: str, cases: dict[str, Case]) -> dict[str, Case]:
 
 
 CASES: dict[str, Case] = {
+    **TRACES,
     **_under(_V2, _EXPERIMENTS | _RUNS | _LOGGED_MODELS | _MODELS | _VERSIONS),
     "GET /api/3.0/mlflow/server-info": _read(lambda _: Ask(), "it says what the server can do"),
     f"GET {_PROXY}/artifacts": _read(lambda s: Ask(params={"path": f"{s.experiment}/{s.run}/artifacts"})),

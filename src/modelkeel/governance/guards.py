@@ -71,6 +71,12 @@ class AliasGuard:
         hint = f"Ask for it: modelkeel promote {change.name}/{change.version} --alias {change.alias}"
         raise Refused(what, reasons=reasons, hint=hint)
 
+    def protected_alias(self, tx: Tx, principal: Principal, name: str, alias: str) -> str | None:
+        """The alias of a model that its gate policy protects, if it is written like `alias`, whatever the case."""
+        head = store.policy_of(tx, principal.workspace, name)
+        held = None if head is None else msgspec.json.decode(head.body, type=GatePolicy).alias
+        return held if held is not None and held.lower() == alias.lower() else None
+
     def confirm(self, tx: Tx, principal: Principal, change: AliasChange, ticket: str) -> None:
         """In the transaction that moves the alias: compares that all is as it was judged, and records the promotion.
 

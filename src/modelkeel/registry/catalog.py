@@ -4,7 +4,6 @@ from modelkeel.core.access import Permission, Principal
 from modelkeel.core.errors import AlreadyExists
 from modelkeel.core.ids import uuid7
 from modelkeel.registry import search, store
-from modelkeel.registry.aliases import Aliases
 from modelkeel.registry.models import (
     DESCRIPTION_LENGTH,
     AliasChange,
@@ -13,12 +12,13 @@ from modelkeel.registry.models import (
     check_model_name,
     check_tag,
 )
+from modelkeel.registry.stages import Stages
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.rules import check_length, check_name
 from modelkeel.tracking.search import page_offset, page_token, parse_filter, parse_order
 
 
-class Catalog(Aliases):
+class Catalog(Stages):
     """The models themselves."""
 
     async def create_model(
@@ -88,6 +88,7 @@ class Catalog(Aliases):
             self._free_name(tx, principal, new_name)
             self._same_aliases(model, seen)
             self._confirm(tx, principal, model, admitted)
+            self._judge_renamed(tx, principal, model, new_name)
             store.change_model(tx, model.id, name=new_name)
             texts = {"name": new_name, "before": name}
             self._ledger.record(tx, principal, "model.updated", {"model": model.id}, {"change": "renamed"}, texts)

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -22,6 +23,18 @@ _ALIAS = re.compile(r"[\w\-]+")
 _RUN_ROOT = re.compile(r"/*([^/]+)/([0-9a-f]{32})/artifacts(?:/(.*))?")
 _MODEL_ROOT = re.compile(r"/*([^/]+)/models/(m-[0-9a-f]{32})/artifacts(?:/(.*))?")
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+
+
+class Stage(StrEnum):
+    """Where a version is in MLflow's older life cycle."""
+
+    NONE = "None"
+    STAGING = "Staging"
+    PRODUCTION = "Production"
+    ARCHIVED = "Archived"
+
+
+_STAGES = {stage.lower(): stage for stage in Stage}
 
 
 class RegisteredModel(msgspec.Struct, frozen=True):
@@ -70,6 +83,7 @@ class ModelVersion(msgspec.Struct, frozen=True):
         actor: id of that principal.
         tags: free key and value pairs.
         aliases: that point at it now.
+        stage: where it is now.
         files: paths below `prefix`; empty where a list of versions was asked for.
     """
 
@@ -92,6 +106,7 @@ class ModelVersion(msgspec.Struct, frozen=True):
     actor: str
     tags: dict[str, str] = {}
     aliases: list[str] = []
+    stage: Stage = Stage.NONE
     files: list[ArtifactFile] = []
 
     @property
@@ -144,6 +159,9 @@ class PromotionCheck(Protocol):
             Conflict: it is not; judge again.
         """
 
+    def protected_alias(self, tx: Tx, principal: Principal, name: str, alias: str) -> str | None:
+        """The protected alias of a model that is written like `alias`, whatever the case; None if none is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -155,11 +173,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`models:/name/7` or `models:/name@alias`: another version as the source."""
+    """Another version as the source: `name/7`, `name@alias`, `name/Production` or `name/latest`."""
 
-    name: str
-    version: int | None
-    alias: str | None
+    text: str
 
 
 def check_model_name(name: str, path: str = "name") -> None:
@@ -193,6 +209,23 @@ def check_tag(key: str, value: str) -> None:
     check_name(key)
     check_length("key", key, TAG_KEY_LENGTH)
     check_length("value", value, TAG_LENGTH)
+
+
+def is_stage(text: str) -> bool:
+    """Whether a stage is called so, in any case."""
+    return text.lower() in _STAGES
+
+
+def parse_stage(text: str) -> Stage:
+    """A stage as the client writes it, in any case.
+
+    Raises:
+        InvalidInput: there is no such stage.
+    """
+    found = _STAGES.get(text.lower())
+    if found is None:
+        raise InvalidInput(f"Invalid Model Version stage: {text}. Value must be one of {', '.join(Stage)}.")
+    return found
 
 
 def version_number(text: str | int) -> int:
@@ -235,11 +268,11 @@ def _model_uri(uri: str, rest: str) -> Source | Reference:
     if re.fullmatch(r"m-[0-9a-f]{32}", rest):
         return Source(ArtifactOwner.model(rest), "")
     name, slash, number = rest.rpartition("/")
-    if slash and number.isdigit():
-        return Reference(name, int(number), None)
+    if slash and name and (number.isdigit() or is_stage(number) or number.lower() == "latest"):
+        return Reference(rest)
     name, at, alias = rest.partition("@")
     if at and alias:
-        return Reference(name, None, alias)
+        return Reference(rest)
     raise InvalidInput(f"Invalid model version source: '{uri[:300]}'.")
 
 

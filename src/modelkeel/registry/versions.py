@@ -7,7 +7,6 @@ import msgspec
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.registry import search, store
-from modelkeel.registry.aliases import Aliases
 from modelkeel.registry.models import (
     DESCRIPTION_LENGTH,
     AliasChange,
@@ -16,16 +15,18 @@ from modelkeel.registry.models import (
     RegisteredModel,
     Source,
     check_tag,
+    is_stage,
     parse_source,
     version_number,
 )
+from modelkeel.registry.stages import Stages
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import OwnerKind
 from modelkeel.tracking.rules import check_length, check_name
 from modelkeel.tracking.search import page_offset, page_token, parse_filter, parse_order
 
 
-class Versions(Aliases):
+class Versions(Stages):
     """The versions of models."""
 
     async def create_version(
@@ -61,9 +62,7 @@ class Versions(Aliases):
             check_tag(key, value)
         found = parse_source(source)
         if isinstance(found, Reference):
-            other = await self.resolve(
-                principal, f"{found.name}@{found.alias}" if found.alias else f"{found.name}/{found.version}"
-            )
+            other = await self.resolve(principal, found.text)
             at = Source(other.owner, other.prefix)
             run_id = run_id or other.run_id
         else:
@@ -121,7 +120,7 @@ class Versions(Aliases):
         return await self._db.read(lambda tx: self._version(tx, principal, name, version))
 
     async def resolve(self, principal: Principal, reference: str) -> ModelVersion:
-        """The version that `name@alias`, `name/7` or `name/latest` means now, with its files.
+        """The version that `name@alias`, `name/7`, `name/latest` or `name/STAGE` means now, with its files.
 
         Raises:
             InvalidInput: the reference has another form.
@@ -140,6 +139,8 @@ class Versions(Aliases):
             raise InvalidInput(f"{reference!r} names no version.", hint="Write NAME@ALIAS or NAME/7.")
         if number.lower() == "latest":
             return await self._with_files(principal, await self.by_alias(principal, name, "latest"))
+        if not number.isdigit() and is_stage(number):
+            return await self._with_files(principal, await self.in_stage(principal, name, number))
         return await self.model_version(principal, name, version_number(number))
 
     async def list_versions(self, principal: Principal, name: str) -> list[ModelVersion]:

@@ -34,6 +34,9 @@ class Guard:
             raise Refused("champion is protected.", reasons=["auc is too low"])
         return f"ticket-{len(self.asked)}"
 
+    def protected_alias(self, _tx: Tx, _principal: Principal, _name: str, _alias: str) -> str | None:
+        return None
+
     def confirm(self, _tx: Tx, _principal: Principal, change: AliasChange, ticket: str) -> None:
         if not self.current:
             raise Conflict("The evidence is stale.")

@@ -2,7 +2,7 @@
 """Answers of the protocol: snake case, unset fields left out, int64 as numbers, NaN as `"NaN"`."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -308,13 +308,13 @@ def logged_model(found: LoggedModel) -> AnswerLoggedModel:
 
 
 def version(found: ModelVersion) -> AnswerVersion:
-    """A model version on the wire; stages are not kept, so it is always `None`."""
+    """A model version on the wire."""
     return AnswerVersion(
         found.name,
         str(found.version),
         found.created,
         found.updated,
-        "None",
+        found.stage,
         found.source,
         "READY",
         found.user or None,
@@ -327,15 +327,15 @@ def version(found: ModelVersion) -> AnswerVersion:
     )
 
 
-def model(found: RegisteredModel, latest: ModelVersion | None = None) -> AnswerModel:
-    """A registered model on the wire, with its highest version."""
+def model(found: RegisteredModel, latest: Sequence[ModelVersion] = ()) -> AnswerModel:
+    """A registered model on the wire, with the highest version of each stage."""
     return AnswerModel(
         found.name,
         found.created,
         found.updated,
         found.user or None,
         found.description or None,
-        [version(latest)] if latest else [],
+        [version(one) for one in latest],
         items(found.tags),
         [AnswerAlias(alias, str(number)) for alias, number in found.aliases.items()],
     )

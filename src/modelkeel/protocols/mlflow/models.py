@@ -93,8 +93,8 @@ def model_routes(registry: Registry) -> list[HTTPRouteHandler]:
     """`/mlflow/registered-models/…`."""
 
     async def one(principal: Principal, model: RegisteredModel) -> answers.OneModel:
-        latest = await registry.latest_versions(principal, [model.name])
-        return answers.OneModel(answers.model(model, latest.get(model.name)))
+        latest = await registry.latest_by_stage(principal, [model.name])
+        return answers.OneModel(answers.model(model, latest[model.name]))
 
     async def create(principal: Principal, asked: m.CreateRegisteredModel) -> answers.OneModel:
         require(name=asked.name)
@@ -125,16 +125,13 @@ def model_routes(registry: Registry) -> list[HTTPRouteHandler]:
             limit=m.page_size(asked.max_results, MODELS_DEFAULT, MODELS_MOST),
             token=asked.page_token,
         )
-        latest = await registry.latest_versions(principal, [model.name for model in found])
-        return answers.ManyModels([answers.model(model, latest.get(model.name)) for model in found], token)
+        latest = await registry.latest_by_stage(principal, [model.name for model in found])
+        return answers.ManyModels([answers.model(model, latest[model.name]) for model in found], token)
 
     async def latest(principal: Principal, asked: m.LatestVersions) -> answers.ManyVersions:
         require(name=asked.name)
-        if asked.stages and not {stage.lower() for stage in asked.stages} & {"none", ""}:
-            await registry.model(principal, asked.name)
-            return answers.ManyVersions()
-        found = await registry.latest_versions(principal, [asked.name])
-        return answers.ManyVersions([answers.version(version) for version in found.values()])
+        found = await registry.latest_by_stage(principal, [asked.name], asked.stages)
+        return answers.ManyVersions([answers.version(version) for version in found[asked.name]])
 
     async def tag(principal: Principal, asked: m.ModelTag) -> None:
         require(name=asked.name, key=asked.key)
@@ -214,11 +211,12 @@ def version_routes(registry: Registry) -> list[HTTPRouteHandler]:
         return answers.OneVersion(answers.version(done))
 
     async def stage(principal: Principal, asked: m.TransitionStage) -> answers.OneVersion:
-        await found(principal, asked)
-        raise InvalidInput(
-            "Model stages are not kept on this server.",
-            hint="Use an alias: it is what a stage meant, can be protected by a gate, and leaves a record.",
+        at = number(asked)
+        require(stage=asked.stage)
+        done = await registry.transition(
+            principal, asked.name, at, asked.stage, archive=asked.archive_existing_versions
         )
+        return answers.OneVersion(answers.version(done))
 
     async def delete(principal: Principal, asked: m.VersionId) -> None:
         await registry.delete_version(principal, asked.name, number(asked))
@@ -249,7 +247,7 @@ def version_routes(registry: Registry) -> list[HTTPRouteHandler]:
         endpoint("POST", f"{at}/create", m.CreateVersion, create, writes="record"),
         endpoint("GET", f"{at}/get", m.VersionId, get),
         endpoint("PATCH", f"{at}/update", m.DescribeVersion, update, writes="record"),
-        endpoint("POST", f"{at}/transition-stage", m.TransitionStage, stage, writes="nothing"),
+        endpoint("POST", f"{at}/transition-stage", m.TransitionStage, stage, writes="record"),
         endpoint("DELETE", f"{at}/delete", m.VersionId, delete, writes="record"),
         endpoint("GET", f"{at}/search", m.Search, search),
         endpoint("GET", f"{at}/get-download-uri", m.VersionId, download_uri),

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from modelkeel.registry.models import ModelVersion, RegisteredModel
+from modelkeel.registry.models import ModelVersion, RegisteredModel, Stage
 from modelkeel.registry.store.tables import model_alias, model_tag, model_version, registered_model, version_tag
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import ArtifactOwner, OwnerKind
@@ -58,7 +58,7 @@ def next_version(tx: Tx, identity: str) -> int:
 
 def add_version(tx: Tx, row: dict[str, Any]) -> None:
     """Stores a new version."""
-    tx.run(sa.insert(model_version), {"created": tx.now, "updated": tx.now, **row})
+    tx.run(sa.insert(model_version), {"stage": Stage.NONE, "created": tx.now, "updated": tx.now, **row})
 
 
 def versions(tx: Tx, workspace: str, model: str, number: int | None = None) -> list[ModelVersion]:
@@ -110,6 +110,7 @@ def load_versions(tx: Tx, rows: Sequence[sa.Row[Any]]) -> list[ModelVersion]:
             r.actor,
             tags[r.model, r.version],
             aliases[r.model, r.version],
+            Stage(r.stage),
         )
         for r in rows
     ]

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("run_link", sa.Text, nullable=False),
+        sa.Column("stage", sa.Text, nullable=False),
         sa.Column("user", sa.Text, nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
