@@ -7,6 +7,7 @@ artifacts. Numbers that a library measures (times, the machine's load) are compa
 import os
 import re
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ DEEP = ("torch", "lightning", "transformers[torch]", "keras", "psutil")
 MEASURED = re.compile(
     r"^system/|runtime|samples_per_second|steps_per_second|_time$|total_flos|epoch_duration|estimated_"
 )
-VARYING = {"mlflow.source.name", "mlflow.parentRunId", "mlflow.log-model.history", "mlflow.artifactLocation"}
+VARYING = {"mlflow.source.name", "mlflow.parentRunId", "mlflow.log-model.history", "mlflow.runName"}
 
 
 def python_of(group: str) -> Path:
@@ -54,21 +55,28 @@ def run_script(python: Path, script: Path, url: str, folder: Path) -> None:
 
 
 def held(url: str) -> dict[str, list[Any]]:
-    """What a server holds of the experiment, without ids and times."""
+    """What a server holds of the experiment, without ids and times; the next script finds the name free."""
     client = MlflowClient(url)
     experiment = client.get_experiment_by_name("compat")
-    runs = client.search_runs([experiment.experiment_id], max_results=5000)
-    found: dict[str, list[Any]] = {}
-    for run in runs:
-        found.setdefault(run.info.run_name or "", []).append(_run(client, run, url))
-    models = client.search_logged_models([experiment.experiment_id])
+    assert experiment is not None
+    try:
+        runs = client.search_runs([experiment.experiment_id], max_results=5000)
+        found: dict[str, list[Any]] = {}
+        for run in runs:
+            found.setdefault(_name(run), []).append(_run(client, run))
+        models = client.search_logged_models([experiment.experiment_id])
+    finally:
+        client.rename_experiment(experiment.experiment_id, f"compat-{uuid.uuid4().hex}")
     found["logged models"] = [[m.name, str(m.status), sorted(m.params.items()), len(m.metrics or [])] for m in models]
     ids = {run.info.run_id: "RUN" for run in runs} | {m.model_id: "MODEL" for m in models}
     ids |= {experiment.experiment_id: "EXPERIMENT"}
-    for run in runs:
-        client.delete_run(run.info.run_id)
-    client.rename_experiment(experiment.experiment_id, f"compat-{experiment.experiment_id}-{len(runs)}")
     return {name: sorted((_named(x, ids) for x in items), key=repr) for name, items in found.items()}
+
+
+def _name(run: Run) -> str:
+    """The run's name; the server makes one up where the script gives none."""
+    name = run.info.run_name or ""
+    return "made up" if re.fullmatch(r"[a-z]+-[a-z]+-\d+", name) else name
 
 
 def _named(value: Any, ids: dict[str, str]) -> Any:
@@ -81,21 +89,20 @@ def _named(value: Any, ids: dict[str, str]) -> Any:
     return {k: _named(v, ids) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def _run(client: MlflowClient, run: Run, url: str) -> dict[str, Any]:
-    histories = {}
-    if len(run.data.metrics) and not any(key.startswith("distance") for key in run.data.metrics):
-        for key in run.data.metrics:
+def _run(client: MlflowClient, run: Run) -> dict[str, Any]:
+    histories: dict[str, Any] = dict.fromkeys(run.data.metrics, "measured")
+    for key in run.data.metrics:
+        if not MEASURED.search(key):
             points = client.get_metric_history(run.info.run_id, key)
-            measured = MEASURED.search(key)
-            histories[key] = "measured" if measured else sorted((p.step, repr(p.value)) for p in points)
-    else:
-        histories = {key: repr(value) for key, value in run.data.metrics.items()}
+            histories[key] = sorted((p.step, repr(p.value)) for p in points)
     return {
         "status": run.info.status,
         "params": dict(run.data.params),
-        "tags": {k: v for k, v in run.data.tags.items() if k not in VARYING and not k.startswith("mlflow.source.git")},
+        "tags": {k: v for k, v in run.data.tags.items() if k not in VARYING} | {"mlflow.runName": _name(run)},
         "metrics": histories,
-        "data": sorted((i.dataset.name, i.dataset.digest, i.tags[0].value) for i in run.inputs.dataset_inputs),
+        "data": sorted(
+            (i.dataset.name, i.dataset.digest, *(tag.value for tag in i.tags)) for i in run.inputs.dataset_inputs
+        ),
         "models out": len(run.outputs.model_outputs) if run.outputs else 0,
         "files": _files(client, run.info.run_id, ""),
     }
