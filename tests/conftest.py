@@ -26,7 +26,7 @@ from modelkeel.app import Keel, Settings
 # A busy machine is no fault of the code: how long an example takes is not judged.
 settings.register_profile("gate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gate")
-# Runs that tests start are not runs of this project; tests of the capture itself switch it on in processes of their own.
+# Runs that tests start are not runs of this project; tests of the capture switch it on in processes of their own.
 os.environ["MODELKEEL_CAPTURE"] = "0"
 
 
