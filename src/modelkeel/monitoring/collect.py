@@ -4,6 +4,8 @@ The order makes a crash harmless. First the segment's blob is durable; then one 
 ledger entry and the names of the spool files; then the files go. A file that is named there already is only deleted.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import time
@@ -13,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import polars as pl
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Corrupt
 from modelkeel.core.hashing import sha256_file

@@ -1,11 +1,13 @@
 """Two revisions on the same rows: what a shadow said beside the champion, with the labels that came since."""
 
+from __future__ import annotations
+
 import asyncio
 from typing import Any
 
-import polars as pl
 import sqlalchemy as sa
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.monitoring import segments
 from modelkeel.monitoring.models import Comparison
 from modelkeel.monitoring.quality import estimates, gains

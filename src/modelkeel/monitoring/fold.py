@@ -5,6 +5,8 @@ transaction; then one transaction merges it and moves the cursors, unless they m
 nothing and loses nothing, and a monitor that starts over only needs its cursors set to zero.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,9 +15,9 @@ from functools import partial
 from typing import Any
 
 import msgspec
-import polars as pl
 import sqlalchemy as sa
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.core.errors import Conflict, InvalidInput
 from modelkeel.monitoring import segments
 from modelkeel.monitoring.config import MonitorConfig

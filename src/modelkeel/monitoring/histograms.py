@@ -7,13 +7,16 @@ reference (or one bin a value, where an integer column has few); texts and boole
 reference and one for all others.
 """
 
+from __future__ import annotations
+
 from itertools import pairwise
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import polars as pl
+
+from modelkeel.core import lazy_polars as pl
 
 QUANTILE_BINS = 10
 FEW_VALUES = 20

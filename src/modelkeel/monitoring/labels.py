@@ -4,14 +4,16 @@ A label segment's columns: salt, request, row, value (a number), text (any other
 Corrections are later rows for the same prediction; nothing is overwritten.
 """
 
+from __future__ import annotations
+
 import asyncio
 import re
 from typing import Any
 
 import msgspec
-import polars as pl
 import sqlalchemy as sa
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.core.access import Authorizer, Permission, Principal
 from modelkeel.core.clock import now_ms, parse_rfc3339, rfc3339
 from modelkeel.core.errors import Conflict, InvalidInput

@@ -6,11 +6,14 @@ Integers are written in MessagePack's shortest form, floats as float64, missing 
 RFC 6962, section 2.1. Whoever erases a row keeps its leaf and drops values and salt: the root stays, and tells nothing.
 """
 
+from __future__ import annotations
+
 import os
 from hashlib import sha256
 
 import msgspec
-import polars as pl
+
+from modelkeel.core import lazy_polars as pl
 
 SALT = "salt"
 SALT_BYTES = 16

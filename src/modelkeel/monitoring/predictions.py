@@ -1,11 +1,13 @@
 """Finds one prediction by its id: the segments whose range holds it, then the row inside."""
 
+from __future__ import annotations
+
 import asyncio
 from typing import Any
 
-import polars as pl
 import sqlalchemy as sa
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.core.clock import rfc3339
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.monitoring import segments

@@ -6,12 +6,14 @@ code does not). In the same way the spread of a metric between the reference's w
 (`spread`).
 """
 
+from __future__ import annotations
+
 import io
 
 import msgspec
 import numpy as np
-import polars as pl
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.core.errors import InvalidInput
 from modelkeel.monitoring.config import MonitorConfig
 from modelkeel.monitoring.detectors import psi

@@ -4,6 +4,8 @@ Columns: salt, request, row, revision, model, version, variant, time, event_time
 and `out.<output>`. Times are milliseconds since 1970. A missing value and a NaN are both null.
 """
 
+from __future__ import annotations
+
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,8 +13,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import polars as pl
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.monitoring.leaves import root_of, salted
 from modelkeel.wire.spool import PredictionBlock
 

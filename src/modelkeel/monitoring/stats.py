@@ -1,11 +1,13 @@
 """What a window keeps of the rows of one revision: counts that merge by addition."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
-import polars as pl
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.monitoring.config import MonitorConfig
 from modelkeel.monitoring.histograms import count
 from modelkeel.monitoring.profile import SCORE, Profile
@@ -31,7 +33,7 @@ class WindowStats(msgspec.Struct, frozen=True):
     rows: int
     columns: dict[str, list[int]]
 
-    def merged(self, other: "WindowStats") -> "WindowStats":
+    def merged(self, other: WindowStats) -> WindowStats:
         """The sum of both."""
         columns = dict(self.columns)
         for name, counts in other.columns.items():

@@ -1,12 +1,14 @@
 """How windows lie in the database: counts, profiles and verdicts as MessagePack, labelled rows as Parquet."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-import polars as pl
 import sqlalchemy as sa
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.monitoring import segments
 from modelkeel.monitoring.models import RevisionWindow
 from modelkeel.monitoring.profile import Profile

@@ -1,12 +1,14 @@
 """Counts over the whole prediction log: how many rows which revision answered, and what answered at an event time."""
 
+from __future__ import annotations
+
 import asyncio
 from typing import Any
 
 import msgspec
-import polars as pl
 import sqlalchemy as sa
 
+from modelkeel.core import lazy_polars as pl
 from modelkeel.core.access import EVERYTHING, Authorizer, Kind, Permission, Principal, Visible
 from modelkeel.core.clock import rfc3339
 from modelkeel.monitoring import segments
