@@ -85,6 +85,9 @@ _EXPERIMENTS = {
     ),
     "GET experiments/search": _read(lambda _: Ask(params={"max_results": 100}), _OWN),
     "POST experiments/search": _read(lambda _: Ask(json={"max_results": 100}), _OWN),
+    "POST experiments/search-datasets": _read(
+        lambda s: Ask(json={"experiment_ids": [s.experiment]}), "what is not there is not found"
+    ),
     "POST experiments/delete": Case(lambda s: Ask(json={"experiment_id": s.new_experiment()}), ("experiment.deleted",)),
     "POST experiments/restore": Case(
         lambda s: Ask(json={"experiment_id": s.deleted_experiment()}), ("experiment.restored",)

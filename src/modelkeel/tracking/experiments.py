@@ -1,6 +1,6 @@
 """Use cases of experiments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from modelkeel.core.access import Permission, Principal
 from modelkeel.core.errors import AlreadyExists, InvalidInput, NotFound
@@ -8,8 +8,11 @@ from modelkeel.core.ids import experiment_id
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking import rules, store
 from modelkeel.tracking.base import Base
-from modelkeel.tracking.models import DEFAULT_EXPERIMENT, Experiment, Lifecycle, require_active
+from modelkeel.tracking.models import DEFAULT_EXPERIMENT, DatasetUse, Experiment, Lifecycle, require_active
 from modelkeel.tracking.search import EXPERIMENTS, page_offset, page_token, parse_filter, parse_order
+
+DATASET_EXPERIMENTS = 20
+DATASET_USES = 1000
 
 
 class Experiments(Base):
@@ -101,6 +104,26 @@ class Experiments(Base):
             return store.experiments.load(tx, rows[:limit]), more
 
         return await self._db.read(work)
+
+    async def dataset_uses(self, principal: Principal, experiment_ids: Sequence[str]) -> list[DatasetUse]:
+        """The data sets that runs of some experiments read, at most 1,000.
+
+        Raises:
+            InvalidInput: no experiment is named, or more than twenty.
+        """
+        self._may_read(principal, "runs")
+        if not experiment_ids:
+            raise InvalidInput("SearchDatasets request must specify at least one experiment_id.")
+        if len(experiment_ids) > DATASET_EXPERIMENTS:
+            raise InvalidInput(
+                f"SearchDatasets request cannot specify more than {DATASET_EXPERIMENTS} experiment_ids. Received "
+                f"{len(experiment_ids)} experiment_ids."
+            )
+        seen = self._seen(principal)
+        wanted = [at for at in [await self._experiment_id(principal, one) for one in experiment_ids] if at in seen]
+        return await self._db.read(
+            lambda tx: store.experiments.dataset_uses(tx, principal.workspace, wanted, DATASET_USES)
+        )
 
     async def rename_experiment(self, principal: Principal, identity: str, name: str) -> None:
         """Gives an active experiment another name."""

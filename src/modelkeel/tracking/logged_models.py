@@ -171,19 +171,21 @@ class LoggedModels(Base):
         *,
         filter: str = "",  # noqa: A002 - MLflow's word
         orders: Sequence[Order] = (),
+        datasets: Sequence[tuple[str, str]] = (),
         limit: int = 100,
         token: str | None = None,
     ) -> tuple[list[LoggedModel], str | None]:
-        """A page of active logged models and the next page's token."""
+        """A page of active logged models and the next page's token; `datasets`: names and digests, or empty ones."""
         self._may_read(principal, "logged models")
         check_clauses(len(orders))
+        check_clauses(len(datasets))
         conditions, offset = parse_filter(filter, LOGGED_MODELS), page_offset(token)
         seen = self._seen(principal)
         wanted = [at for at in [await self._experiment_id(principal, one) for one in experiment_ids] if at in seen]
 
         def work(tx: Tx) -> tuple[list[LoggedModel], str | None]:
             rows = store.search.logged_models(
-                tx, principal.workspace, wanted, conditions, orders, limit=limit + 1, offset=offset
+                tx, principal.workspace, wanted, conditions, orders, datasets, limit=limit + 1, offset=offset
             )
             more = page_token(offset + limit) if len(rows) > limit else None
             return store.logged_models.load(tx, rows[:limit]), more

@@ -97,6 +97,22 @@ class Metric(msgspec.Struct, frozen=True):
     dataset_digest: str | None = None
 
 
+class DatasetUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A data set that runs of an experiment read, and what for.
+
+    Attributes:
+        experiment_id: the experiment of those runs.
+        name: the data set, as the client names it.
+        digest: its short digest.
+        context: what it was used for; None: no run said.
+    """
+
+    experiment_id: str
+    name: str
+    digest: str
+    context: str | None = None
+
+
 class DatasetInput(msgspec.Struct, frozen=True):
     """A data set that a run read.
 

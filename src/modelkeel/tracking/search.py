@@ -65,11 +65,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One sort key."""
+    """One sort key; a metric of a logged model may be one measured on a data set of that name and digest."""
 
     kind: Kind
     key: str
     ascending: bool
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from modelkeel.protocols.mlflow.messages import KeyValue
 from modelkeel.registry.models import ModelVersion, RegisteredModel
 from modelkeel.tracking.models import (
     DatasetInput,
+    DatasetUse,
     Experiment,
     ListedArtifact,
     LoggedModel,
@@ -54,6 +55,10 @@ class ExperimentCreated(Answer):
 class ManyExperiments(Answer):
     experiments: list[AnswerExperiment] = []
     next_page_token: str | None = None
+
+
+class ManyDatasetUses(Answer):
+    dataset_summaries: list[DatasetUse] = []
 
 
 class RunInfo(Answer):

@@ -39,6 +39,10 @@ class ExperimentId(msgspec.Struct):
     experiment_id: str = ""
 
 
+class SearchDatasets(msgspec.Struct):
+    experiment_ids: list[str] = []
+
+
 class UpdateExperiment(msgspec.Struct):
     experiment_id: str = ""
     new_name: str = ""

@@ -69,6 +69,7 @@ def logged_model_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
             asked.experiment_ids,
             filter=asked.filter,
             orders=[_order(order) for order in asked.order_by],
+            datasets=[_dataset(item) for item in asked.datasets],
             limit=m.page_size(asked.max_results, MODELS_DEFAULT, MODELS_MOST),
             token=asked.page_token,
         )
@@ -266,4 +267,10 @@ def _status(text: str) -> ModelStatus:
 
 def _order(order: m.WireOrder) -> Order:
     parsed = parse_order([order.field_name], LOGGED_MODELS)[0]
-    return Order(parsed.kind, parsed.key, order.ascending)
+    return Order(parsed.kind, parsed.key, order.ascending, order.dataset_name, order.dataset_digest)
+
+
+def _dataset(item: m.DatasetFilter) -> tuple[str, str]:
+    if not item.dataset_name:
+        raise InvalidInput("`dataset_name` in the `datasets` clause must be specified.")
+    return item.dataset_name, item.dataset_digest

@@ -64,6 +64,9 @@ def experiment_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         require(experiment_id=asked.experiment_id, key=asked.key)
         await tracking.delete_experiment_tag(principal, asked.experiment_id, asked.key)
 
+    async def datasets(principal: Principal, asked: m.SearchDatasets) -> answers.ManyDatasetUses:
+        return answers.ManyDatasetUses(await tracking.dataset_uses(principal, asked.experiment_ids))
+
     at = "/mlflow/experiments"
     return [
         endpoint("POST", f"{at}/create", m.CreateExperiment, create, writes="record"),
@@ -71,6 +74,7 @@ def experiment_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         endpoint("GET", f"{at}/get-by-name", m.ExperimentName, by_name),
         endpoint("GET", f"{at}/search", m.Search, search),
         endpoint("POST", f"{at}/search", m.Search, search),
+        endpoint("POST", f"{at}/search-datasets", m.SearchDatasets, datasets),
         endpoint("POST", f"{at}/delete", m.ExperimentId, delete, writes="record"),
         endpoint("POST", f"{at}/restore", m.ExperimentId, restore, writes="record"),
         endpoint("POST", f"{at}/update", m.UpdateExperiment, update, writes="record"),

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from modelkeel.storage.prepared import Prepared
 from modelkeel.storage.transaction import Tx
-from modelkeel.tracking.models import Experiment, Lifecycle
-from modelkeel.tracking.store.tables import default_experiment, experiment, experiment_tag
+from modelkeel.tracking.models import DatasetUse, Experiment, Lifecycle
+from modelkeel.tracking.store.tables import dataset_input, default_experiment, experiment, experiment_tag, run_input
 
 _LIFECYCLE = Prepared(
     sa.select(experiment.c.lifecycle).where(
@@ -91,3 +91,18 @@ def delete_tag(tx: Tx, identity: str, key: str) -> bool:
     """Removes a tag; False if there was none."""
     where = (experiment_tag.c.experiment == identity, experiment_tag.c.key == key)
     return tx.run(sa.delete(experiment_tag).where(*where)) > 0
+
+
+def dataset_uses(tx: Tx, workspace: str, identities: Iterable[str], limit: int) -> list[DatasetUse]:
+    """The data sets that runs of some experiments read, each use once."""
+    data = dataset_input.c
+    query = (
+        sa.select(data.experiment, data.name, data.digest, run_input.c.context)
+        .distinct()
+        .join(run_input, run_input.c.dataset == data.id)
+        .join(experiment, experiment.c.id == data.experiment)
+        .where(experiment.c.workspace == workspace, data.experiment.in_(list(identities)))
+        .order_by(data.experiment, data.name, data.digest, run_input.c.context)
+        .limit(limit)
+    )
+    return [DatasetUse(row.experiment, row.name, row.digest, row.context or None) for row in tx.all(query)]

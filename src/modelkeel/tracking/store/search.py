@@ -66,20 +66,28 @@ def logged_models(
     experiments: Sequence[str],
     conditions: Sequence[Condition],
     orders: Sequence[Order],
+    datasets: Sequence[tuple[str, str]] = (),
     *,
     limit: int,
     offset: int,
 ) -> Sequence[sa.Row[Any]]:
-    """Rows of the active logged models that meet every condition; newest first unless ordered otherwise."""
+    """Rows of the active logged models that meet every condition; newest first unless ordered otherwise.
+
+    Where data sets are given (name, and digest or nothing), conditions on metrics are about those measured on one of
+    them; without such a condition, a model needs any metric measured on one.
+    """
+    measured = _measured_on(datasets)
     query = sa.select(logged_model).where(
         logged_model.c.workspace == workspace,
         logged_model.c.experiment.in_(experiments),
         logged_model.c.lifecycle == Lifecycle.ACTIVE,
-        *(_model_clause(tx, condition) for condition in conditions),
+        *(_model_clause(tx, condition, measured) for condition in conditions),
     )
+    if measured and not any(condition.kind is Kind.METRIC for condition in conditions):
+        query = query.where(sa.exists().where(logged_model_metric.c.model == logged_model.c.id, *measured))
     sorting: list[sa.ColumnElement[Any]] = []
     for order in orders:
-        column = _MODEL_COLUMNS.get(order.key) if order.kind is Kind.ATTRIBUTE else _model_metric(order.key)
+        column = _MODEL_COLUMNS.get(order.key) if order.kind is Kind.ATTRIBUTE else _model_metric(order)
         assert column is not None  # noqa: S101 - the grammar allows no other
         sorting += [sa.case((column.is_(None), 1), else_=0), _direction(column, order)]
     if not any(order.key == "creation_timestamp" for order in orders):
@@ -97,7 +105,16 @@ def _experiment_clause(tx: Tx, condition: Condition) -> Clause:
     return _owned(tx, experiment_tag, experiment_tag.c.experiment == experiment.c.id, condition)
 
 
-def _model_clause(tx: Tx, condition: Condition) -> Clause:
+def _measured_on(datasets: Sequence[tuple[str, str]]) -> list[Clause]:
+    point = logged_model_metric.c
+    each = [
+        sa.and_(point.dataset_name == name, *([point.dataset_digest == digest] if digest else []))
+        for name, digest in datasets
+    ]
+    return [sa.or_(*each)] if each else []
+
+
+def _model_clause(tx: Tx, condition: Condition, measured: Sequence[Clause]) -> Clause:
     if condition.kind is Kind.ATTRIBUTE:
         return compare(tx, _MODEL_COLUMNS[condition.key], condition.operator, condition.value)
     if condition.kind is Kind.METRIC:
@@ -107,6 +124,7 @@ def _model_clause(tx: Tx, condition: Condition) -> Clause:
             point.key == condition.key,
             point.is_nan == 0,
             compare(tx, point.value, condition.operator, condition.value),
+            *measured,
         )
     table = logged_model_tag if condition.kind is Kind.TAG else logged_model_param
     return _owned(tx, table, table.c.model == logged_model.c.id, condition)
@@ -121,7 +139,10 @@ def _owned(tx: Tx, table: sa.Table, owned: Clause, condition: Condition) -> Clau
     return sa.exists().where(*of_key, compare(tx, table.c.value, condition.operator, condition.value))
 
 
-def _model_metric(key: str) -> sa.ColumnElement[Any]:
+def _model_metric(order: Order) -> sa.ColumnElement[Any]:
+    """The latest value of a metric, as stock servers order by."""
     point = logged_model_metric.c
-    of_model = (point.model == logged_model.c.id, point.key == key, point.is_nan == 0)
-    return sa.select(sa.func.max(point.value)).where(*of_model).correlate(logged_model).scalar_subquery()
+    measured = _measured_on([(order.dataset_name, order.dataset_digest)]) if order.dataset_name else []
+    of_model = (point.model == logged_model.c.id, point.key == order.key, point.is_nan == 0, *measured)
+    latest = sa.select(point.value).where(*of_model).order_by(point.ts.desc(), point.step.desc(), point.run).limit(1)
+    return latest.correlate(logged_model).scalar_subquery()
