@@ -32,6 +32,7 @@ def pages() -> dict[str, str]:
         "ledger-types.md": ledger_types(),
         "errors.md": errors(),
         "roles.md": roles(),
+        "not-served.md": not_served(),
     }
     return {name: f"{NOTE}\n{text.rstrip()}\n" for name, text in written.items()}
 
@@ -246,6 +247,24 @@ def roles() -> str:
         for permission in Permission
     ]
     return "\n".join(["# Roles\n", "A role is held in a workspace.\n", head, *rows])
+
+
+def not_served() -> str:
+    """What of MLflow's protocol answers 501."""
+    from modelkeel.protocols.mlflow.not_served import LEFT
+
+    parts = [
+        "# Not served",
+        (
+            "What of MLflow's protocol is left out on purpose. Its addresses, under `/api/2.0`, `/api/3.0` and the "
+            "same of `/ajax-api`, answer 501 `NOT_IMPLEMENTED`. A test walks every endpoint that the client knows: each is "
+            "served, or listed here (`tests/acceptance/test_not_served.py`). Other differences: "
+            "[differences](differences.md)."
+        ),
+    ]
+    rows = [f"| `{left.path.rstrip('$')}` | {left.what} | {left.instead} |" for left in LEFT]
+    parts.append("\n".join(["| address | what | use instead |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts)
 
 
 def _toolchain() -> Any:

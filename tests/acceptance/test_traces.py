@@ -95,7 +95,14 @@ def test_search(experiment: str) -> None:
     rest = client.search_traces(locations=[experiment], max_results=2, page_token=page.token)
     assert [t.info.trace_id for t in [*page, *rest]] == [third, second, first]
     assert rest.token is None
-    for wrong in ("nonsense", "metrics.x > 1", "timestamp_ms = 'a'", "span.colour = 'a'"):
+    for wrong in (
+        "nonsense",
+        "metrics.x > 1",
+        "timestamp_ms = 'a'",
+        "span.colour = 'a'",
+        "tags.a RLIKE 'b'",
+        "trace.text LIKE 'b'",
+    ):
         with pytest.raises(MlflowException, match="INVALID_PARAMETER_VALUE"):
             _ids(experiment, wrong)
 
@@ -157,6 +164,7 @@ def test_plain_opentelemetry(experiment: str, shared_server: Server) -> None:
     headers = {"x-mlflow-experiment-id": experiment}
     with shared_server.client() as client:
         client.post("/v1/traces", json=_otlp(f"{_TRACE}01"), headers=headers).raise_for_status()
+        client.post("/v1/traces", json=_otlp(f"{_TRACE}05")).raise_for_status()  # to Default
         asked = ExportTraceServiceRequest()
         span = asked.resource_spans.add().scope_spans.add().spans.add()
         span.trace_id, span.span_id, span.name = bytes.fromhex(f"{_TRACE}02"), b"12345678", "packed"
@@ -166,6 +174,7 @@ def test_plain_opentelemetry(experiment: str, shared_server: Server) -> None:
         sent = client.post("/v1/traces", content=gzip.compress(asked.SerializeToString()), headers=headers | kind)
         assert (sent.status_code, sent.content) == (200, b"")
     assert _ids(experiment) == [f"tr-{_TRACE}02", f"tr-{_TRACE}01"]
+    assert f"tr-{_TRACE}05" in _ids("0")
     done, running = mlflow.get_trace(f"tr-{_TRACE}01"), mlflow.get_trace(f"tr-{_TRACE}02")
     assert done is not None
     assert running is not None

@@ -230,6 +230,14 @@ def _under(root: str, cases: dict[str, Case]) -> dict[str, Case]:
 
 CASES: dict[str, Case] = {
     **TRACES,
+    **{
+        f"{method} {path}": Case(lambda _: Ask(status=(501,)), viewer=(501,), own="nothing is there")
+        for path in (
+            "/graphql",
+            *(f"/api/3.0/mlflow/traces/{name}" for name in ("metrics", "calculate-filter-correlation")),
+        )
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    },
     **_under(_V2, _EXPERIMENTS | _RUNS | _LOGGED_MODELS | _MODELS | _VERSIONS),
     "GET /api/3.0/mlflow/server-info": _read(lambda _: Ask(), "it says what the server can do"),
     f"GET {_PROXY}/artifacts": _read(lambda s: Ask(params={"path": f"{s.experiment}/{s.run}/artifacts"})),

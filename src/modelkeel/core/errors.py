@@ -10,6 +10,7 @@ KeelError
 ├── TooMany             too many attempts: wait
 ├── Refused             a gate or policy said no; `reasons` say why
 ├── Unavailable         try again later
+├── NotServed           it is known, and left out on purpose
 └── Corrupt             stored content does not match its digest
 ```
 """
@@ -120,6 +121,13 @@ class Unavailable(KeelError):
 
     status = 503
     code = "TEMPORARILY_UNAVAILABLE"
+
+
+class NotServed(KeelError):
+    """The request is of a protocol that we speak, but of a part that is left out on purpose."""
+
+    status = 501
+    code = "NOT_IMPLEMENTED"
 
 
 class Corrupt(KeelError):

@@ -7,11 +7,13 @@ from litestar import Request, Response, Router, get, route
 from litestar.exceptions import NotFoundException
 
 from modelkeel.core.access import Principal
+from modelkeel.core.errors import NotServed
 from modelkeel.protocols.mlflow.artifacts import artifact_routes
 from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
 from modelkeel.protocols.mlflow.errors import HANDLERS
 from modelkeel.protocols.mlflow.histories import history_routes
 from modelkeel.protocols.mlflow.models import alias_routes, logged_model_routes, model_routes, version_routes
+from modelkeel.protocols.mlflow.not_served import left_out
 from modelkeel.protocols.mlflow.traces import assessment_routes, trace_routes
 from modelkeel.protocols.mlflow.tracking import experiment_routes, run_routes, series_routes
 from modelkeel.protocols.mlflow.transfers import transfer_routes
@@ -21,9 +23,18 @@ from modelkeel.tracking.service import Tracking
 
 _NOTHING = {"writes": "nothing"}
 _UNSERVED = [
-    f"/{root}/{protocol}/{{rest:path}}"
-    for root in ("api", "ajax-api")
-    for protocol in ("2.0/mlflow", "3.0/mlflow", "2.0/mlflow-artifacts")
+    "/graphql",
+    # Else they would be taken for a trace's id.
+    *(
+        f"/{root}/3.0/mlflow/traces/{name}"
+        for root in ("api", "ajax-api")
+        for name in ("metrics", "calculate-filter-correlation")
+    ),
+    *(
+        f"/{root}/{protocol}/{{rest:path}}"
+        for root in ("api", "ajax-api")
+        for protocol in ("2.0/mlflow", "3.0/mlflow", "2.0/mlflow-artifacts")
+    ),
 ]
 MLFLOW_VERSION = "3.17.2"  # the protocol that we speak; the client asks before it uses newer calls
 
@@ -50,6 +61,9 @@ def router(tracking: Tracking, registry: Registry, traces: Traces) -> Router:
 
     @route(_UNSERVED, http_method=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False, opt=_NOTHING)
     async def unserved(request: Request[Any, Any, Any]) -> None:
+        left = left_out(request.url.path)
+        if left is not None:
+            raise NotServed(f"{left.what}: left out on purpose, see docs/reference/not-served.md.", hint=left.instead)
         raise NotFoundException(
             f"This server does not serve {request.method} {request.url.path}. See docs/reference/differences.md."
         )
