@@ -25,7 +25,13 @@ DEEP = ("torch", "lightning", "transformers[torch]", "keras", "psutil")
 MEASURED = re.compile(
     r"^system/|runtime|samples_per_second|steps_per_second|_time$|total_flos|epoch_duration|estimated_"
 )
-VARYING = {"mlflow.source.name", "mlflow.parentRunId", "mlflow.log-model.history", "mlflow.runName"}
+VARYING = {
+    "mlflow.source.name",
+    "mlflow.parentRunId",
+    "mlflow.log-model.history",
+    "mlflow.runName",
+    "mlflow.source.git.commit",
+}
 
 
 def python_of(group: str) -> Path:
