@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar, Router, get
@@ -19,6 +20,9 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from modelkeel.adapters import Places, References, RuntimeJudge, RuntimePlane
 from modelkeel.background import background
+from modelkeel.collaboration import routes as webhook_routes
+from modelkeel.collaboration.sending import Sender
+from modelkeel.collaboration.service import Webhooks
 from modelkeel.core.errors import InvalidInput
 from modelkeel.core.sandbox import isolation
 from modelkeel.costs import routes as costs_routes
@@ -100,6 +104,7 @@ class Settings:
         keys_hold: for how many seconds at most prediction processes that hear from the server no more take keys.
         public_url: where browsers reach the server, if not at `url`: behind a proxy that speaks https, for example.
         keys: the folder of the installation's keys, which its servers share; none: one of the home.
+        webhook_hosts: names in private networks to which webhooks may send.
     """
 
     home: Path
@@ -117,6 +122,7 @@ class Settings:
     secrets: tuple[str, ...] = ()
     keys_hold: float = KEYS_HOLD
     keys: Path | None = None
+    webhook_hosts: frozenset[str] = frozenset()
 
     @property
     def url(self) -> str:
@@ -172,6 +178,8 @@ class Keel:
     keeping: Keeping
     moving: Moving
     traces: Traces
+    sender: Sender
+    webhooks: Webhooks
     owner_token: str = ""
 
     @classmethod
@@ -196,7 +204,10 @@ class Keel:
         database = Database(settings.database or f"sqlite:///{home.path / 'modelkeel.db'}")
         migrate(database, copy_to=home.path / "backups")
         authorizer = RoleAuthorizer()
-        ledger = Ledger(database, _signing_key(settings.keys or home.folder("keys")), authorizer)
+        keys = settings.keys or home.folder("keys")
+        ledger = Ledger(database, _signing_key(keys), authorizer)
+        sealing = _sealing_key(keys)
+        sender = Sender(database, ledger, sealing, settings.webhook_hosts)
         identity = Identity(database, ledger, authorizer)
         blobs = _blobs(settings, home)
         tracking = Tracking(database, ledger, blobs, authorizer)
@@ -288,6 +299,8 @@ class Keel:
             Keeping(database, ledger, blobs, authorizer, tracking, registry),
             Moving(database, ledger, tracking, registry, authorizer),
             Traces(database, ledger, authorizer, tracking),
+            sender,
+            Webhooks(database, ledger, authorizer, sender, sealing),
         )
         token_file = home.path / "owner.token"
         minted = identity.first_run()
@@ -316,6 +329,8 @@ class Keel:
             self.controller.run,
             *self.monitoring.workers(),
             self.meter.run,
+            self.sender.gather_for_ever,
+            self.sender.send_for_ever,
             *following,
         ]
 
@@ -348,7 +363,8 @@ def create_app(keel: Keel) -> Litestar:
             *_provider(keel),
             access_routes.router(keel.access),
             ledger_routes.router(keel.ledger, keel.home.folder("scratch")),
-            mlflow_routes.router(keel.tracking, keel.registry, keel.traces),
+            mlflow_routes.router(keel.tracking, keel.registry, keel.traces, keel.webhooks),
+            webhook_routes.router(keel.webhooks),
             otlp_routes.router(keel.traces),
             tracking_routes.router(keel.tracking),
             code_routes.router(keel.tracking),
@@ -429,6 +445,14 @@ def _blobs(settings: Settings, home: Home) -> BlobStore:
         shared.mkdir(parents=True, exist_ok=True, mode=0o700)
         return BlobStore.local(shared)
     return BlobStore.open(settings.blobs)
+
+
+def _sealing_key(keys: Path) -> Fernet:
+    """Encrypts secrets of webhooks that are stored."""
+    path = keys / "webhooks.key"
+    if not path.exists():
+        write_private(path, Fernet.generate_key())
+    return Fernet(path.read_bytes())
 
 
 def _signing_key(keys: Path) -> Ed25519PrivateKey:

@@ -60,6 +60,16 @@ def _monitored(s: Story) -> dict[str, str]:
     return {"endpoint": name}
 
 
+def webhook(s: Story) -> dict[str, Any]:
+    """A webhook that hears of nothing that the tests do."""
+    return {"name": s.name(), "url": "https://receiver.invalid/", "events": ["bill.made"]}
+
+
+def new_webhook(s: Story) -> str:
+    """The id of a new webhook."""
+    return str(s.api("POST", "webhooks", json=webhook(s))["id"])
+
+
 def _ask(s: Story) -> dict[str, Any]:
     model, version = s.new_gated()
     return {"model": model, "version": int(version), "alias": "champion", "automatic": False}
@@ -305,6 +315,15 @@ _KEEPING = {
     "GET gc": Case(lambda _: Ask(), by="owner"),
     "POST gc": Case(lambda _: Ask(json={}), ("gc.ended",), by="owner"),
 }
+_WEBHOOKS = {
+    "GET webhooks": Case(lambda _: Ask(), viewer=(403,), own=_OWN),
+    "POST webhooks": Case(lambda s: Ask(json=webhook(s)), ("webhook.created",), own=_OWN),
+    "DELETE webhooks/{webhook:str}": Case(lambda s: Ask(path={"webhook": new_webhook(s)}), ("webhook.deleted",)),
+    "GET webhooks/{webhook:str}/deliveries": Case(lambda s: Ask(path={"webhook": new_webhook(s)}), viewer=(403,)),
+    "POST webhooks/{webhook:str}/deliveries/{delivery:str}/redeliver": Case(
+        lambda s: Ask(path={"webhook": new_webhook(s), "delivery": "none"}, status=(404,))
+    ),
+}
 _MOVING = {
     "GET imports": Case(lambda _: Ask(), own=_OWN),
     "POST imports": Case(
@@ -335,5 +354,5 @@ _MOVING = {
 }
 
 CASES: dict[str, Case] = _under(
-    _IDENTITY | _LEDGER | _TRACKING | _PIPELINES | _SERVING | _MONITORING | _GOVERNANCE | _KEEPING | _MOVING
+    _IDENTITY | _LEDGER | _TRACKING | _PIPELINES | _SERVING | _MONITORING | _GOVERNANCE | _KEEPING | _MOVING | _WEBHOOKS
 )

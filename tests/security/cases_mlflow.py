@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.security.cases_api import new_webhook, webhook
 from tests.security.cases_traces import CASES as TRACES
 from tests.security.routes_kit import Ask, Case
 from tests.security.story import MLMODEL, Story
@@ -228,6 +229,21 @@ def _under(root: str, cases: dict[str, Case]) -> dict[str, Case]:
     }
 
 
+_EVENTS = [{"entity": "MODEL_VERSION", "action": "CREATED"}]
+_WEBHOOKS = {
+    "POST webhooks": Case(
+        lambda s: Ask(json={**webhook(s), "events": _EVENTS}), ("webhook.created",), own="it names no object"
+    ),
+    "GET webhooks": Case(lambda _: Ask(), viewer=(403,), own="it names no object"),
+    "GET webhooks/{webhook_id:str}": Case(lambda s: Ask(path={"webhook_id": new_webhook(s)}), viewer=(403,)),
+    "PATCH webhooks/{webhook_id:str}": Case(
+        lambda s: Ask(path={"webhook_id": new_webhook(s)}, json={"description": s.name()}), ("webhook.updated",)
+    ),
+    "DELETE webhooks/{webhook_id:str}": Case(lambda s: Ask(path={"webhook_id": new_webhook(s)}), ("webhook.deleted",)),
+    "POST webhooks/{webhook_id:str}/test": Case(lambda s: Ask(path={"webhook_id": new_webhook(s)}, json={})),
+}
+
+
 CASES: dict[str, Case] = {
     **TRACES,
     **{
@@ -238,7 +254,7 @@ CASES: dict[str, Case] = {
         )
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
     },
-    **_under(_V2, _EXPERIMENTS | _RUNS | _LOGGED_MODELS | _MODELS | _VERSIONS),
+    **_under(_V2, _EXPERIMENTS | _RUNS | _LOGGED_MODELS | _MODELS | _VERSIONS | _WEBHOOKS),
     "GET /api/3.0/mlflow/server-info": _read(lambda _: Ask(), "it says what the server can do"),
     f"GET {_PROXY}/artifacts": _read(lambda s: Ask(params={"path": f"{s.experiment}/{s.run}/artifacts"})),
     f"GET {_PROXY}/artifacts/{{path:path}}": _read(lambda s: _at(s, f"{s.experiment}/{s.run}/artifacts/model/MLmodel")),

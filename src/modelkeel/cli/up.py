@@ -36,6 +36,7 @@ def up(
     oidc_name: str = "single sign-on",
     oidc_groups: str = "groups",
     keys: Path | None = None,
+    webhook_host: tuple[str, ...] = (),
     detach: bool = False,
 ) -> None:
     """Start the server.
@@ -83,6 +84,8 @@ def up(
         The claim that lists somebody's groups.
     keys
         The folder with the installation's keys. Several servers on one Postgres share it, and the blobs.
+    webhook_host
+        A host of your own network to which webhooks may send, by http too; may be given several times.
     detach
         Return as soon as the server answers; `modelkeel down` ends it.
     """
@@ -118,6 +121,7 @@ def up(
         secret,
         keys_hold,
         keys.absolute() if keys else None,
+        frozenset(webhook_host),
     )
     serve(settings, secrets.token_urlsafe(16))
 

@@ -11,6 +11,7 @@ from modelkeel.registry.models import (
     RegisteredModel,
     check_model_name,
     check_tag,
+    told,
 )
 from modelkeel.registry.stages import Stages
 from modelkeel.storage.transaction import Tx
@@ -49,7 +50,9 @@ class Catalog(Stages):
             store.add_model(tx, row)
             for key, value in (tags or {}).items():
                 store.set_model_tag(tx, identity, key, value)
-            self._ledger.record(tx, principal, "model.created", {"model": identity}, texts={"name": name})
+            self._ledger.record(
+                tx, principal, "model.created", {"model": identity}, texts=told(name, tags, description)
+            )
             return self._model(tx, principal, name)
 
         return await self._db.write(work)

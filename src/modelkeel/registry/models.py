@@ -228,6 +228,13 @@ def parse_stage(text: str) -> Stage:
     return found
 
 
+def told(name: str, tags: dict[str, str] | None, description: str, **more: str) -> dict[str, str]:
+    """The texts of the entry about something new: its name, and its tags (JSON) and description where it has any."""
+    texts = {"name": name, **more}
+    texts |= {"tags": msgspec.json.encode(tags).decode()} if tags else {}
+    return texts | ({"description": description} if description else {})
+
+
 def version_number(text: str | int) -> int:
     """A version as the client writes it."""
     try:

@@ -17,6 +17,7 @@ from modelkeel.registry.models import (
     check_tag,
     is_stage,
     parse_source,
+    told,
     version_number,
 )
 from modelkeel.registry.stages import Stages
@@ -99,7 +100,9 @@ class Versions(Stages):
             subject |= {"run": run_id} if run_id else {}
             subject |= {"logged_model": at.owner.id} if is_model else {}
             data = {"version": number, "digest": tree.digest, "files": len(tree.files), "size": row["size"]}
-            self._ledger.record(tx, principal, "version.created", subject, data, {"name": name, "source": source})
+            self._ledger.record(
+                tx, principal, "version.created", subject, data, told(name, tags, description, source=source)
+            )
             return self._version(tx, principal, name, number)
 
         return await self._db.write(work)

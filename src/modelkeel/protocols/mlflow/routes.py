@@ -6,6 +6,7 @@ import msgspec
 from litestar import Request, Response, Router, get, route
 from litestar.exceptions import NotFoundException
 
+from modelkeel.collaboration.service import Webhooks
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import NotServed
 from modelkeel.protocols.mlflow.artifacts import artifact_routes
@@ -17,6 +18,7 @@ from modelkeel.protocols.mlflow.not_served import left_out
 from modelkeel.protocols.mlflow.traces import assessment_routes, trace_routes
 from modelkeel.protocols.mlflow.tracking import experiment_routes, run_routes, series_routes
 from modelkeel.protocols.mlflow.transfers import transfer_routes
+from modelkeel.protocols.mlflow.webhooks import webhook_routes
 from modelkeel.registry.service import Registry
 from modelkeel.traces.service import Traces
 from modelkeel.tracking.service import Tracking
@@ -49,7 +51,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     multipart_downloads_enabled: bool = False
 
 
-def router(tracking: Tracking, registry: Registry, traces: Traces) -> Router:
+def router(tracking: Tracking, registry: Registry, traces: Traces, webhooks: Webhooks) -> Router:
     """`/api/2.0/mlflow…`, `/api/3.0/mlflow…`, the same under `/ajax-api`, and `/version`."""
 
     async def server_info(_principal: Principal, _asked: Nothing) -> ServerInfo:
@@ -82,6 +84,7 @@ def router(tracking: Tracking, registry: Registry, traces: Traces) -> Router:
             *model_routes(registry),
             *alias_routes(registry),
             *version_routes(registry),
+            *webhook_routes(webhooks),
             *artifact_routes(tracking),
             *transfer_routes(tracking),
             *trace_routes(traces),
