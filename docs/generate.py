@@ -257,8 +257,8 @@ def not_served() -> str:
         "# Not served",
         (
             "What of MLflow's protocol is left out on purpose. Its addresses, under `/api/2.0`, `/api/3.0` and the "
-            "same of `/ajax-api`, answer 501 `NOT_IMPLEMENTED`. A test walks every endpoint that the client knows: each is "
-            "served, or listed here (`tests/acceptance/test_not_served.py`). Other differences: "
+            "same of `/ajax-api`, answer 501 `NOT_IMPLEMENTED`. A test walks every endpoint that the client knows: "
+            "each is served, or listed here (`tests/acceptance/test_not_served.py`). Other differences: "
             "[differences](differences.md)."
         ),
     ]

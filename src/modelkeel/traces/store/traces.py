@@ -58,7 +58,7 @@ def put(tx: Tx, workspace: str, given: Trace, *, told: bool) -> int:
         "workspace": workspace,
         "id": given.id,
         "experiment": given.experiment,
-        "state": given.state,
+        "state": given.state.value,
         "request_time": given.request_time,
         "duration": given.duration,
         "client_request": given.client_request,
