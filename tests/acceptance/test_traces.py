@@ -205,5 +205,9 @@ def test_what_is_wrong_is_said(experiment: str, shared_server: Server) -> None:
         client.post("/v1/traces", json=_otlp(f"{_TRACE}04"), headers=headers).raise_for_status()
         other = {"x-mlflow-experiment-id": elsewhere}
         assert "another experiment" in refused(client, json=_otlp(f"{_TRACE}04"), headers=other)
+        judged = {"assessment_name": "a", "feedback": {"value": 1}, "metadata": 5}
+        at = f"/api/3.0/mlflow/traces/tr-{_TRACE}04/assessments"
+        for wrong in (judged, {"feedback": {"value": 1}}, {"assessment_name": "a"}):
+            assert client.post(at, json={"assessment": wrong}).status_code == 400
     with pytest.raises(MlflowException, match="8000"):
         mlflow.set_trace_tag(f"tr-{_TRACE}04", "k", "v" * 8001)

@@ -78,8 +78,8 @@ class Assessing(Base):
                     raise InvalidInput(f"Assessment '{identity}' is no {kind}; its kind can't be changed.")
             changed = {name: content[name] for name in fields if name in content}
             whole = {**old, **changed, "last_update_time": _time(tx.now)}
-            if "metadata" in changed:
-                whole["metadata"] = {**(old.get("metadata") or {}), **(changed["metadata"] or {})}
+            if isinstance(changed.get("metadata"), dict):
+                whole["metadata"] = {**(old.get("metadata") or {}), **changed["metadata"]}
             given = check_assessment(whole)
             store.assessments.put(tx, row.seq, Assessment(identity, given.kind, given.name, whole))
             self._record(tx, principal, "assessment.updated", row, identity, {"fields": sorted(fields)}, given.name)

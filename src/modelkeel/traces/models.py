@@ -201,6 +201,9 @@ def check_assessment(content: dict[str, Any]) -> Assessment:
     source = content.get("source")
     if source is not None and not isinstance(source, dict):
         raise InvalidInput("The source of an assessment is an object with source_type and source_id.")
+    metadata = content.get("metadata")
+    if metadata is not None and not (isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values())):
+        raise InvalidInput("The metadata of an assessment is an object of texts.")
     serialized = (content.get("expectation") or {}).get("serialized_value")
     if serialized is not None and not isinstance(serialized, dict):
         raise InvalidInput("A serialized_value is an object with serialization_format and value.")
