@@ -41,7 +41,8 @@ async def test_what_registering_writes_to_the_ledger(keel: Keel, person: Princip
     kinds = ["model.created", "version.created", "alias.moved"]
     model, first, second, moved = await keel.ledger.entries(person, types=kinds)
     identity = flights.one.model_id
-    assert (model.type, model.subject, model.texts) == ("model.created", {"model": identity}, {"name": "flights"})
+    assert (model.type, model.subject) == ("model.created", {"model": identity})
+    assert model.texts == {"name": "flights", "description": "Late flights", "tags": '{"team":"ops"}'}
     assert first.subject == {"model": identity, "version": f"{identity}/1", "run": flights.run.id}
     assert first.data == {"version": 1, "digest": flights.one.digest, "files": 2, "size": 29}
     assert second.subject["logged_model"] == flights.two.logged_model_id
