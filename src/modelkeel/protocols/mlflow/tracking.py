@@ -74,7 +74,7 @@ def experiment_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         endpoint("GET", f"{at}/get-by-name", m.ExperimentName, by_name),
         endpoint("GET", f"{at}/search", m.Search, search),
         endpoint("POST", f"{at}/search", m.Search, search),
-        endpoint("POST", f"{at}/search-datasets", m.SearchDatasets, datasets),
+        endpoint("POST", f"{at}/search-datasets", m.SearchDatasets, datasets, writes="nothing"),
         endpoint("POST", f"{at}/delete", m.ExperimentId, delete, writes="record"),
         endpoint("POST", f"{at}/restore", m.ExperimentId, restore, writes="record"),
         endpoint("POST", f"{at}/update", m.UpdateExperiment, update, writes="record"),
