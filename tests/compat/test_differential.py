@@ -1,7 +1,7 @@
 """Random programs of calls, sent to stock MLflow and to us: the answers are the same.
 
 Found divergences are mended, or stand in docs/reference/differences.md; what is found becomes a plain test in
-tests/acceptance/test_found_by_comparison.py.
+tests/acceptance/test_mlflow_protocol.py.
 """
 
 import itertools

@@ -25,6 +25,8 @@ _PAGE = "Part of MLflow's own page"
 _OWN_PAGE = "Modelkeel's page."
 _SCORERS = "Registered scorers and scoring of traces by the server"
 _OWN_SCORERS = "Score in your own process, then `mlflow.log_feedback`."
+_USERS = "Users and permissions by the calls of MLflow's auth app"
+_OWN_USERS = "`modelkeel users` and `modelkeel grant`, or `/api/v1/users` and `/api/v1/grants` (docs/guides/access.md)."
 _OLD = "Traces of clients before 3.4, which send spans as files"
 _NEWER = "A newer `mlflow`, or any OpenTelemetry exporter to `/v1/traces`."
 LEFT = (
@@ -35,7 +37,7 @@ LEFT = (
     Left("/mlflow/scorer", _SCORERS, _OWN_SCORERS),
     Left("/mlflow/genai", _SCORERS, _OWN_SCORERS),
     Left("/mlflow/get-online-trace-details", _SCORERS, _OWN_SCORERS),
-    Left("/mlflow/jobs", "Jobs that the server runs", "Pipelines, started by `keel run` or by the API."),
+    Left("/mlflow/jobs", "Jobs that the server runs", "Pipelines, started by `modelkeel run` or by the API."),
     Left("/mlflow/review-queues", "Review queues", "Tags of traces, and searches for them."),
     Left("/mlflow/label-schemas", "Label schemas", "Assessments, named as you like."),
     Left("/mlflow/issues", "Issues found in traces", "Assessments and tags of traces."),
@@ -61,6 +63,9 @@ LEFT = (
     ),
     Left("/mlflow/upload-artifact", _PAGE, _OWN_PAGE),
     Left("/mlflow/ui-telemetry", _PAGE, _OWN_PAGE),
+    Left("/mlflow/users", _USERS, _OWN_USERS),
+    Left("/mlflow/experiments/permissions", _USERS, _OWN_USERS),
+    Left("/mlflow/registered-models/permissions", _USERS, _OWN_USERS),
     Left("/graphql", _PAGE, _OWN_PAGE),
 )
 
