@@ -4,6 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -186,3 +189,28 @@ def test_the_receiver_of_the_guide_checks_signatures() -> None:
     assert names["is_genuine"](SECRET, headers, b"{}")
     assert not names["is_genuine"](SECRET, headers, b"{ }")
     assert not names["is_genuine"](SECRET, headers | {"X-MLflow-Timestamp": "1"}, b"{}")
+
+
+def test_the_command_line(home: Path, receiver: Receiver) -> None:
+    server = start_server(home, "--webhook-host", HOST)
+    environment = {**os.environ, "MODELKEEL_URL": server.url, "MODELKEEL_TOKEN": server.token, "NO_COLOR": "1"}
+
+    def keel(*words: str) -> str:
+        command = [sys.executable, "-m", "modelkeel", "webhooks", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout + done.stderr
+
+    try:
+        made = keel("create", "ops", receiver.url, "experiment.created", "--json")
+        assert json.loads(made)["events"] == ["experiment.created"]
+        assert "ops" in keel("list")
+        with server.client(server.token) as client:
+            client.post("/api/2.0/mlflow/experiments/create", json={"name": "told"}).raise_for_status()
+        until(lambda: receiver.heard)
+        sent = until(lambda: [d for d in json.loads(keel("deliveries", "ops", "--json")) if d["status"] == "delivered"])
+        assert "is waiting" in keel("redeliver", "ops", sent[0]["id"])
+        until(lambda: len(receiver.heard) > 1)
+        keel("delete", "ops")
+        assert "There is no webhook 'ops'" in keel("deliveries", "ops")
+    finally:
+        server.stop()

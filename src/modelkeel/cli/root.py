@@ -41,6 +41,7 @@ _COMMANDS = (
     ("audit", "audit:audit", "Read, export and verify the ledger."),
     ("gc", "gc:gc", "Remove for good what was deleted, and content that nothing needs."),
     ("hold", "gc:hold", "Legal holds: what is never removed for good."),
+    ("webhooks", "webhooks:webhooks", "Addresses that hear of events, and what became of each delivery."),
     ("watch", "watch:watch", "Show how an endpoint's model does."),
     ("predictions", "predictions:predictions", "Look into the prediction log."),
     ("demo", "demo.command:demo", "Live one model's whole life on a year of real flights."),
