@@ -349,7 +349,7 @@ class MlflowSource:
             version.creation_timestamp or 0,
             version.last_updated_timestamp or 0,
             dict(version.tags or {}),
-            version.current_stage or "",
+            stage if (stage := version.current_stage or "") != "None" else "",
         )
 
     def _tree(self, source: str, run: str, logged: str) -> tuple[Owner, str, str]:
