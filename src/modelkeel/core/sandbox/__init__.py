@@ -79,7 +79,8 @@ class Sandbox:
     def _spec(self, python: str, *further: str) -> str:
         system = [path for path in _SYSTEM if Path(path).exists()]
         etc = [f"/etc/{name}" for name in _ETC if Path(f"/etc/{name}").exists()]
-        read = [*system, *etc, *_interpreter(python), str(LAUNCHER.parent), *further, *self.read]
+        # our own code: mlflow loads our run context with itself, from wherever an editable install has it
+        read = [*system, *etc, *_interpreter(python), str(LAUNCHER.parents[2]), *further, *self.read]
         limits = {"files": 1024, "file_size": GIB, "processes": 512, **self.limits}
         return json.dumps({**asdict(self), "read": read, "write": list(self.write), "limits": limits})
 
