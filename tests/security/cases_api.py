@@ -62,7 +62,7 @@ def _monitored(s: Story) -> dict[str, str]:
 
 def webhook(s: Story) -> dict[str, Any]:
     """A webhook that hears of nothing that the tests do."""
-    return {"name": s.name(), "url": "https://receiver.invalid/", "events": ["bill.made"]}
+    return {"name": f"hook-{s.number()}", "url": "https://receiver.invalid/", "events": ["bill.made"]}
 
 
 def new_webhook(s: Story) -> str:
@@ -327,7 +327,9 @@ _WEBHOOKS = {
 _MOVING = {
     "GET imports": Case(lambda _: Ask(), own=_OWN),
     "POST imports": Case(
-        lambda s: Ask(json={"peer": s.name(), "kind": "mlflow", "source": HUSH}), ("import.started",), own=_OWN
+        lambda s: Ask(json={"peer": f"peer-{s.number()}", "kind": "mlflow", "source": "x"}),
+        ("import.started",),
+        own=_OWN,
     ),
     "GET imports/{identity:str}": Case(lambda s: Ask(path={"identity": s.new_import()})),
     "POST imports/{identity:str}/items": Case(

@@ -153,7 +153,11 @@ class Story:
         return str(made["run"]["info"]["run_id"])
 
     def new_import(self) -> str:
-        return str(self.api("POST", "imports", json={"peer": self.name(), "kind": "mlflow", "source": HUSH})["id"])
+        return str(
+            self.api(
+                "POST", "imports", json={"peer": f"peer-{self.number()}", "kind": "mlflow", "source": "elsewhere"}
+            )["id"]
+        )
 
     def new_hold(self) -> str:
         body = {"kind": "run", "object": self.new_run(), "reason": f"case {HUSH}"}
