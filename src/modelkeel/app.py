@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar, Router, get
 from litestar.di import Provide
+from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi.plugins import JsonRenderPlugin
 
@@ -60,6 +61,7 @@ from modelkeel.pipelines.content import Content
 from modelkeel.pipelines.launch import Launches
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.protocols.mlflow import routes as mlflow_routes
+from modelkeel.protocols.mlflow.errors import beside
 from modelkeel.protocols.otlp import routes as otlp_routes
 from modelkeel.registry import routes as registry_routes
 from modelkeel.registry.service import Registry
@@ -387,7 +389,7 @@ def create_app(keel: Keel) -> Litestar:
                 Authentication, authenticate=keel.identity.authenticate, csrf=csrf_of, anonymous=anonymous
             ),
         ],
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, HTTPException: beside(HANDLERS[HTTPException])},
         lifespan=[lambda _app: _background(keel)],
         openapi_config=DescriptionConfig(
             title="Modelkeel",

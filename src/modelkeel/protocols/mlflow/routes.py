@@ -8,10 +8,9 @@ from litestar.exceptions import NotFoundException
 
 from modelkeel.collaboration.service import Webhooks
 from modelkeel.core.access import Principal
-from modelkeel.core.errors import NotServed
 from modelkeel.protocols.mlflow.artifacts import artifact_routes
 from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
-from modelkeel.protocols.mlflow.errors import HANDLERS
+from modelkeel.protocols.mlflow.errors import HANDLERS, not_served
 from modelkeel.protocols.mlflow.histories import history_routes
 from modelkeel.protocols.mlflow.models import alias_routes, logged_model_routes, model_routes, version_routes
 from modelkeel.protocols.mlflow.not_served import left_out
@@ -65,7 +64,7 @@ def router(tracking: Tracking, registry: Registry, traces: Traces, webhooks: Web
     async def unserved(request: Request[Any, Any, Any]) -> None:
         left = left_out(request.url.path)
         if left is not None:
-            raise NotServed(f"{left.what}: left out on purpose, see docs/reference/not-served.md.", hint=left.instead)
+            raise not_served(left)
         raise NotFoundException(
             f"This server does not serve {request.method} {request.url.path}. See docs/reference/differences.md."
         )
