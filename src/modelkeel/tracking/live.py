@@ -12,22 +12,22 @@ FORGOTTEN_SECONDS = 3600.0
 
 @dataclass(slots=True)
 class Growth:
-    """How much was written to which run, as this process saw it; written by the database's writer thread.
+    """How much was written to which run, as this process saw it.
+
+    The database's writer thread adds while the event loop looks, so count and time are one value: a run has both or
+    neither. At worst a look forgets points that came at that moment, and the run is folded a little later.
 
     Attributes:
-        points: by run, since it was last looked at.
-        written: by run, when it was last written to, on the monotonic clock.
+        runs: of each run its points since it was last looked at, and when it was last written to (monotonic clock).
     """
 
-    points: dict[int, int] = field(default_factory=dict)
-    written: dict[int, float] = field(default_factory=dict)
+    runs: dict[int, tuple[int, float]] = field(default_factory=dict)
 
     def add(self, grown: dict[int, int]) -> None:
         """Counts points by run."""
         now = time.monotonic()
         for seq, count in grown.items():
-            self.points[seq] = self.points.get(seq, 0) + count
-            self.written[seq] = now
+            self.runs[seq] = (self.runs.get(seq, (0, now))[0] + count, now)
 
     def due(self, least: int, quiet: float) -> list[int]:
         """The runs that got `least` points and then none for `quiet` seconds; they are forgotten until they grow again.
@@ -36,13 +36,13 @@ class Growth:
         """
         now = time.monotonic()
         found = []
-        for seq, count in list(self.points.items()):
-            silent = now - self.written[seq] >= quiet
-            if count >= PRESSING or (silent and count >= least):
+        for seq, (count, written) in list(self.runs.items()):
+            silent = now - written
+            if count >= PRESSING or (silent >= quiet and count >= least):
                 found.append(seq)
-            elif not silent or now - self.written[seq] < FORGOTTEN_SECONDS:
+            elif silent < FORGOTTEN_SECONDS:
                 continue
-            del self.points[seq], self.written[seq]
+            self.runs.pop(seq, None)
         return found
 
 

@@ -41,7 +41,7 @@ MLFLOW_VERSION = "3.17.2"  # the protocol that we speak; the client asks before 
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
-    """What the client may use beyond the core; none of it is on here yet."""
+    """What the client may use beyond the core."""
 
     store_type: str = "SqlStore"
     workspaces_enabled: bool = False
