@@ -13,16 +13,15 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
+from modelkeel.core import lazy_numpy as np
 from modelkeel.core import lazy_polars as pl
+from modelkeel.core.lazy_numpy import Floats, Ints
 
 QUANTILE_BINS = 10
 FEW_VALUES = 20
 MOST_CATEGORIES = 100
-Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+Counts = Ints
 
 
 class NumberBins(msgspec.Struct, frozen=True, tag="number"):

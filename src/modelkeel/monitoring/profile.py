@@ -11,8 +11,8 @@ from __future__ import annotations
 import io
 
 import msgspec
-import numpy as np
 
+from modelkeel.core import lazy_numpy as np
 from modelkeel.core import lazy_polars as pl
 from modelkeel.core.errors import InvalidInput
 from modelkeel.monitoring.config import MonitorConfig

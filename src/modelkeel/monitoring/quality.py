@@ -5,14 +5,13 @@ n) by sorting, as Sun and Xu do (IEEE Signal Processing Letters 21, 2014). The o
 square: by the delta method), with the normal interval of a mean. Rows are taken as independent.
 """
 
+import math
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from modelkeel.core import lazy_numpy as np
+from modelkeel.core.lazy_numpy import Floats
 from modelkeel.monitoring.models import Estimate
 
-Floats = npt.NDArray[np.float64]
 TINY = 1e-15
 
 
@@ -98,7 +97,7 @@ def _root(squares: Floats, confidence: float) -> Estimate:
 
 
 def _estimate(
-    metric: str, value: float, se: float, n: int, confidence: float, *, low: float = -np.inf, high: float = np.inf
+    metric: str, value: float, se: float, n: int, confidence: float, *, low: float = -math.inf, high: float = math.inf
 ) -> Estimate:
     from scipy.special import ndtri  # takes long to load
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
 
+from modelkeel.core import lazy_numpy as np
 from modelkeel.core import lazy_polars as pl
 from modelkeel.monitoring.leaves import root_of, salted
 from modelkeel.wire.spool import PredictionBlock

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
+from modelkeel.core import lazy_numpy as np
 from modelkeel.monitoring.config import HIGHER_IS_BETTER, MonitorConfig
 from modelkeel.monitoring.detectors import chi_square, jensen_shannon, psi, quality_drop
 from modelkeel.monitoring.detectors.false_discovery import rejected

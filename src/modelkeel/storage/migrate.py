@@ -4,10 +4,6 @@ import sqlite3
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from modelkeel.core.errors import Unavailable
 from modelkeel.storage.database import Database
@@ -24,23 +20,29 @@ def migrate(database: Database, *, copy_to: Path | None = None) -> str:
     Raises:
         Unavailable: the database was written by a newer version.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
-    head = scripts.get_current_head() or ""
+    scripts = Path(__file__).parent / "migrations"
+    revisions = sorted(path.name[:4] for path in (scripts / "versions").glob("[0-9]*.py"))
+    head = revisions[-1]
     with database.engines.writer.connect() as conn, transaction(conn, database.engines.begin_writing):
         if database.dialect == "postgresql":
             conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7251136820911)")  # one migrating server at a time
-        current = MigrationContext.configure(conn).get_current_revision()
+        current = None
+        if sa.inspect(conn).has_table("alembic_version"):
+            current = conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
         if current == head:
             return head
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        if current is not None and current not in revisions:
             raise Unavailable(
                 f"This database is at schema {current}, newer than this version of Modelkeel knows ({head}).",
                 hint="Install the newer version again, or restore the copy made before the upgrade.",
             )
         if current is not None and copy_to is not None and database.dialect == "sqlite":
             _copy(conn, copy_to / f"before-{head}-from-{current}.db")
+        from alembic import command  # a server whose schema is right starts without it
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(scripts))
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
     return head

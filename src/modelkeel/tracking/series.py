@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
+from modelkeel.core import lazy_numpy as np
 from modelkeel.core.clock import rfc3339
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from modelkeel.core.lazy_numpy import Floats, Ints
 
 
 class Bucket(msgspec.Struct, frozen=True):

@@ -5,8 +5,7 @@ which either sample is expected to have fewer than 5 rows are pooled, as Cochran
 fails there. The effect is Cramér's V, 0 to 1 (Cramér, 1946).
 """
 
-import numpy as np
-
+from modelkeel.core import lazy_numpy as np
 from modelkeel.monitoring.detectors.base import Detector, Measured
 from modelkeel.monitoring.histograms import Counts
 

@@ -6,7 +6,7 @@ and for positively dependent tests (Benjamini and Yekutieli, 2001).
 
 from collections.abc import Sequence
 
-import numpy as np
+from modelkeel.core import lazy_numpy as np
 
 
 def rejected(ps: Sequence[float], alpha: float) -> list[bool]:

@@ -4,8 +4,7 @@ Lin, *Divergence measures based on the Shannon entropy*, IEEE Trans. Inf. Theory
 Endres and Schindelin (2003). 0 for identical shares, 1 for shares without a common bin; finite whatever is empty.
 """
 
-import numpy as np
-
+from modelkeel.core import lazy_numpy as np
 from modelkeel.monitoring.detectors.base import Detector, Measured
 from modelkeel.monitoring.histograms import Counts, shares
 

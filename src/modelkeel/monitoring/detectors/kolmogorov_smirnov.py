@@ -5,8 +5,7 @@ their bins. The probability is the asymptotic one, Q(√(nm/(n+m))·D), and cons
 1963). Missing values (the last count) have no place in an order and are left out.
 """
 
-import numpy as np
-
+from modelkeel.core import lazy_numpy as np
 from modelkeel.monitoring.detectors.base import Detector, Measured
 from modelkeel.monitoring.histograms import Counts, shares
 

@@ -7,8 +7,7 @@ new bin stays finite. With n and m rows and k bins, chance alone gives about (k 
 hence a minimum of rows and a test beside it.
 """
 
-import numpy as np
-
+from modelkeel.core import lazy_numpy as np
 from modelkeel.monitoring.detectors.base import Detector, Measured
 from modelkeel.monitoring.histograms import Counts, shares
 

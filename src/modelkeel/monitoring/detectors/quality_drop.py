@@ -8,7 +8,7 @@ where the value itself reaches the bar, reference less drop; between the two not
 
 from dataclasses import dataclass
 
-import numpy as np
+from modelkeel.core import lazy_numpy as np
 
 
 @dataclass(frozen=True, slots=True)
