@@ -211,7 +211,7 @@ class Keel:
         sealing = _sealing_key(keys)
         sender = Sender(database, ledger, sealing, settings.webhook_hosts)
         identity = Identity(database, ledger, authorizer)
-        blobs = _blobs(settings, home)
+        blobs = _blobs(settings, home).with_small(database)
         tracking = Tracking(database, ledger, blobs, authorizer)
         alias_guard, deployment_guard = AliasGuard(ledger), DeploymentGuard()
         registry = Registry(database, ledger, tracking, authorizer, alias_guard)
@@ -327,6 +327,7 @@ class Keel:
             self._sign_checkpoints,
             self.tracking.seal_for_ever,
             self.tracking.sweep_for_ever,
+            *([self.blobs.small.move_for_ever] if self.blobs.small else []),
             self.launches.watch,
             self.controller.run,
             *self.monitoring.workers(),

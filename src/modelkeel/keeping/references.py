@@ -77,6 +77,8 @@ NO_BLOBS = {
     "alert.evidence": "numbers of a window",
     "assessment.content": "the assessment itself",
     "blob_condemned.digest": "the collector's own mark",
+    "small_blob.content": "content itself, before it moves",
+    "small_blob.digest": "names the content beside it",
     "blob_holding.digest": "who may ask for a blob, not who needs it; forgotten with the blob",
     "code_snapshot.digest": "goes with the last pipeline run of its snapshot",
     "dataset_input.digest": "the user's own, of data that is elsewhere",

@@ -79,7 +79,7 @@ class Keeping:
 
     async def look(self, principal: Principal, asked: Collect) -> Collection:
         """What a collection would remove now, in all workspaces; nothing changes."""
-        before, fresh = self._times(principal, asked)
+        before, fresh = await self._times(principal, asked)
         chosen = await self._db.read(lambda tx: choosing.choose(tx, asked, before))
         content = await collecting.unneeded(self._db, self._blobs, chosen.owners, fresh)
         return _collection(chosen, len(content.objects), content.bytes, content.too_new, applied=False)
@@ -89,7 +89,7 @@ class Keeping:
 
         Each thing that goes leaves an entry, and so does the collection.
         """
-        before, fresh = self._times(principal, asked)
+        before, fresh = await self._times(principal, asked)
         chosen = await self._db.read(lambda tx: choosing.choose(tx, asked, before))
         went: list[Thing] = []
         for _, alike in groupby(chosen.going, key=lambda thing: thing.kind):  # what stands on others goes before them
@@ -115,10 +115,12 @@ class Keeping:
 
         return await self._db.write(work)
 
-    def _times(self, principal: Principal, asked: Collect) -> tuple[int, int]:
+    async def _times(self, principal: Principal, asked: Collect) -> tuple[int, int]:
         self._authorizer.require_everywhere(principal, Permission.GRANT, what="the collection of what was deleted")
         if not (0 <= asked.older_than_days <= 36_500 and 0 <= asked.grace_seconds <= 366 * 86_400):
             raise InvalidInput("An age is no less than zero.")
+        if self._blobs.small is not None:
+            await self._blobs.small.move_all()  # what waits in the database counts too
         now = now_ms()
         return now - round(asked.older_than_days * DAY_MS), now - round(asked.grace_seconds * 1000)
 

@@ -17,8 +17,10 @@ import obstore
 from obstore.store import from_url
 
 from modelkeel.core.errors import Corrupt, InvalidInput, NotFound
-from modelkeel.core.hashing import is_digest
+from modelkeel.core.hashing import is_digest, sha256
+from modelkeel.storage.database import Database
 from modelkeel.storage.objects import LocalObjects, Objects, RemoteObjects
+from modelkeel.storage.small import LARGEST, SmallBlobs
 
 CHUNK = 4 << 20
 REMOTE = ("s3", "gs", "az")
@@ -47,12 +49,24 @@ class BlobStore:
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
+        self.small: SmallBlobs | None = None
         self._uploads: list[set[str]] = []
 
     @property
     def under_way(self) -> set[str]:
         """Digests of chunks of uploads that have not ended; the collector leaves these alone however old they are."""
         return set().union(*self._uploads)
+
+    def with_small(self, database: Database) -> "BlobStore":
+        """The same store, in which small content may wait in a database."""
+        self.small = SmallBlobs(database, self.objects)
+        return self
+
+    def waits(self, content: bytes | AsyncIterable[bytes]) -> BlobRef | None:
+        """What content will be named if it is so small that `add` may store it; None for all else."""
+        if self.small is None or not isinstance(content, bytes) or len(content) > LARGEST:
+            return None
+        return BlobRef(sha256(content), len(content))
 
     @classmethod
     def local(cls, folder: Path) -> "BlobStore":
@@ -110,7 +124,7 @@ class BlobStore:
         """The digest of stored chunks as one content. Their own are not compared: whoever reads them will."""
         whole = hashlib.sha256()
         for chunk in chunks:
-            content = await self.objects.read(_key("chunks", chunk.digest))
+            content = await self._read_chunk(chunk.digest)
             await self.objects.call(lambda content=content: whole.update(content))  # type: ignore[misc]
         return whole.hexdigest()
 
@@ -120,7 +134,11 @@ class BlobStore:
         Raises:
             NotFound: there is no such blob.
         """
-        size = await self.objects.size(_key("chunks", digest))
+        key = _key("chunks", digest)
+        size = await self.objects.size(key)
+        if size is None and self.small is not None:
+            waiting = await self.small.get(digest)
+            size = await self.objects.size(key) if waiting is None else len(waiting)  # it may have moved between
         return BlobRef(digest, (await self._list(digest)).size if size is None else size)
 
     async def has(self, digest: str) -> bool:
@@ -133,7 +151,10 @@ class BlobStore:
 
     async def keep(self, digest: str) -> bool:
         """Whether the blob is there, whole; if so, it counts as new, so whoever asks may refer to it for a while."""
-        if await self.objects.touch(_key("chunks", digest)):
+        key = _key("chunks", digest)
+        if await self.objects.touch(key):
+            return True
+        if self.small is not None and (await self.small.get(digest) is not None or await self.objects.touch(key)):
             return True
         try:
             parts = (await self._list(digest)).chunks
@@ -266,8 +287,18 @@ class BlobStore:
         await (self.objects.write if repair else self.objects.ensure)(key, chunk)
         return BlobRef(digest, len(chunk))
 
+    async def _read_chunk(self, digest: str) -> bytes:
+        key = _key("chunks", digest)
+        try:
+            return await self.objects.read(key)
+        except FileNotFoundError:
+            if self.small is None:
+                raise
+        waiting = await self.small.get(digest)
+        return await self.objects.read(key) if waiting is None else waiting  # it may have moved between
+
     async def _get_chunk(self, digest: str) -> bytes:
-        content = await self.objects.read(_key("chunks", digest))
+        content = await self._read_chunk(digest)
         if await self.objects.digest(content) != digest:
             raise Corrupt(f"Blob chunk {digest} does not match its digest.", hint="Restore it from a backup.")
         return content

@@ -49,9 +49,11 @@ class Artifacts(Base):
             await self._db.read(lambda tx: self._writable(tx, principal, owner, at))
         for _ in range(TRIES):
             began = now_ms()
-            blob = await self._blobs.put(content)
+            small = self._blobs.waits(content)
+            blob = small or await self._blobs.put(content)
+            waits = content if small and isinstance(content, bytes) else None
             try:
-                return await self._db.write(partial(self._put, principal, owner, at, blob, began))
+                return await self._db.write(partial(self._put, principal, owner, at, blob, began, waits=waits))
             except Condemned:
                 if not isinstance(content, bytes):
                     break
@@ -59,14 +61,24 @@ class Artifacts(Base):
         raise Unavailable(f"Storage is being cleared of what '{at}' holds.", hint="Send it again in a second.")
 
     def _put(
-        self, principal: Principal, owner: ArtifactOwner, at: str, blob: BlobRef, began: int, tx: Tx
+        self,
+        principal: Principal,
+        owner: ArtifactOwner,
+        at: str,
+        blob: BlobRef,
+        began: int,
+        tx: Tx,
+        *,
+        waits: bytes | None = None,
     ) -> ArtifactFile:
-        """Makes content, whose storing began at a time, the file at a path."""
+        """Makes content, whose storing began at a time or which is to wait here, the file at a path."""
         row = self._writable(tx, principal, owner, at)
         other = store.artifacts.clash(tx, owner, at)
         if other is not None:
             raise InvalidInput(f"'{at}' and '{other}' can't both be: a path is a file or a folder.")
         hold(tx, principal.workspace, [blob], stored=began)
+        if waits is not None and self._blobs.small is not None:
+            self._blobs.small.add(tx, blob.digest, waits)
         there = store.artifacts.get(tx, owner, at)
         if there is None or there.digest != blob.digest:
             if there is not None:

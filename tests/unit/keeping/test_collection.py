@@ -45,8 +45,8 @@ async def test_only_what_nothing_else_refers_to_is_freed(
     gone = await run_with(keel, person, shared=shared, own=own)
     stays = await run_with(keel, person, other=shared)
     await keel.tracking.log_batch(person, gone, [Metric("auc", 0.5, 1)], {"lr": "1"}, {"k": "v"})
-    before = size_of_store(keel)
     assert names(await keel.keeping.look(admin, NOW)) == []
+    before = size_of_store(keel)
     await keel.tracking.delete_run(person, gone)
     await fresh()
     seen = await keel.keeping.look(admin, NOW)

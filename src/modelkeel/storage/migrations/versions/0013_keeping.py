@@ -16,6 +16,13 @@ def upgrade() -> None:
         sa.Column("gone", sa.BigInteger),
     )
     op.create_table(
+        "small_blob",
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Index("ix_small_blob_since", "since"),
+    )
+    op.create_table(
         "upload",
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("workspace", sa.Text, nullable=False),
