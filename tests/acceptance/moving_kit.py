@@ -68,6 +68,8 @@ def fill(uri: str, files: Path) -> MlflowClient:
         root_uri = client.get_run(run).info.artifact_uri
         source = f"models:/{model.model_id}" if number else f"{root_uri}/model"
         client.create_model_version(name, source, run, {"n": str(number)}, description=f"the {number}th")
+    client.transition_model_version_stage("churn", "1", "Archived")
+    client.transition_model_version_stage("churn", "3", "Production")
     client.delete_model_version("churn", "2")
     client.set_registered_model_alias("churn", "champion", "3")
     client.delete_experiment(gone)
@@ -115,7 +117,8 @@ def registry(client: MlflowClient) -> dict[str, Any]:
             "aliases": {alias: int(number) for alias, number in model.aliases.items()},
             "created": model.creation_timestamp,
             "versions": {
-                int(v.version): (v.run_id, v.description or "", v.tags, v.creation_timestamp) for v in versions
+                int(v.version): (v.run_id, v.current_stage, v.description or "", v.tags, v.creation_timestamp)
+                for v in versions
             },
         }
     return found

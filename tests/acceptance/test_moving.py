@@ -131,6 +131,31 @@ def test_a_protected_alias_is_not_moved_by_an_import(shared_server: Server, tmp_
     assert MlflowClient(shared_server.url).get_registered_model("guarded").aliases == {}
 
 
+def test_a_protected_stage_is_not_entered_by_an_import_but_noted(shared_server: Server, tmp_path: Path):
+    uri = f"sqlite:///{tmp_path}/s.db"
+    stock = MlflowClient(uri)
+    run = stock.create_run(stock.create_experiment("s", artifact_location=str(tmp_path / "s"))).info.run_id
+    stock.log_text(run, "flavors: {}", "model/MLmodel")
+    stock.create_registered_model("staged")
+    for stage in ("Production", "Staging"):
+        made = stock.create_model_version("staged", f"{stock.get_run(run).info.artifact_uri}/model", run)
+        stock.transition_model_version_stage("staged", made.version, stage)
+    with shared_server.client(shared_server.token) as owner:
+        gate = {"alias": "production", "approvals": 1}
+        owner.put("/api/v1/policies/staged", json=gate).raise_for_status()
+        ours = MlflowClient(shared_server.url)
+        for _ in range(2):  # said again by each import until somebody decides
+            (difference,) = _imported(shared_server, uri, "--experiment", "s")["differences"]
+            assert "staged/1" in difference
+            assert "modelkeel.import.stage" in difference
+            held = {v.version: (v.current_stage, v.tags) for v in ours.search_model_versions("name='staged'")}
+            assert held == {"1": ("None", {"modelkeel.import.stage": "Production"}), "2": ("Staging", {})}
+        owner.put("/api/v1/policies/staged", json={"alias": "champion", "approvals": 1}).raise_for_status()
+    assert _imported(shared_server, uri, "--experiment", "s")["differences"] == []
+    version = ours.get_model_version("staged", "1")
+    assert (version.current_stage, version.tags) == ("Production", {})
+
+
 def test_only_a_maintainer_imports(shared_server: Server, database: str, imported: dict[str, Any]):
     token = shared_server.user("carl", "contributor")
     done = command("import", "mlflow", database, check=False, MODELKEEL_URL=shared_server.url, MODELKEEL_TOKEN=token)

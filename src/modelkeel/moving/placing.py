@@ -51,7 +51,7 @@ class Placing:
         self._registry = registry
         self._principal = principal
         self.peer = peer
-        self._by = by
+        self.by = by
         self._default = default
         self._ways: dict[type, Callable[[Tx, Any], wire.Outcome]] = {
             wire.ExperimentItem: self._experiment,
@@ -107,13 +107,13 @@ class Placing:
         held = self._tracking.held_experiment(tx, who, ours)
         theirs = _experiment_fields(item)
         if held is None:
-            self._tracking.add_experiment(tx, who, given, self._by)
+            self._tracking.add_experiment(tx, who, given, self.by)
             self._keep(tx, "experiment", item.id, Origin(ours, theirs))
             return wire.Outcome("experiment", item.id, ours, "made", why=why)
         ours_now = _fields(held.tags, name=held.name, lifecycle=str(held.lifecycle))
         merged = merge(before.base if before else None, theirs, ours_now)
         if merged.changes:
-            self._tracking.change_experiment(tx, who, ours, merged.changes, self._by)
+            self._tracking.change_experiment(tx, who, ours, merged.changes, self.by)
         self._keep(tx, "experiment", item.id, Origin(ours, merged.base))
         return self._outcome("experiment", item.id, ours, bool(merged.changes), merged.conflicts, why)
 
@@ -141,12 +141,12 @@ class Placing:
         )
         theirs, held = _run_fields(given), self._tracking.held_run(tx, who, ours)
         if held is None:
-            self._tracking.add_run(tx, who, given, self._by)
+            self._tracking.add_run(tx, who, given, self.by)
             self._keep(tx, "run", item.id, Origin(ours, theirs))
             return wire.Outcome("run", item.id, ours, "made", why=why)
         merged = merge(before.base if before else None, theirs, _run_fields(held))
         given = msgspec.structs.replace(given, experiment_id=held.experiment_id)
-        changed = self._tracking.change_run(tx, who, given, merged.changes, self._by)
+        changed = self._tracking.change_run(tx, who, given, merged.changes, self.by)
         self._keep(tx, "run", item.id, Origin(ours, merged.base))
         return self._outcome("run", item.id, ours, changed, merged.conflicts, why)
 
@@ -188,13 +188,13 @@ class Placing:
         ]
         theirs, held = _model_fields(given), self._tracking.held_model(tx, who, ours)
         if held is None:
-            self._tracking.add_logged_model(tx, who, given, self._by)
+            self._tracking.add_logged_model(tx, who, given, self.by)
             self._tracking.add_model_points(tx, points)
             self._keep(tx, "logged_model", item.id, Origin(ours, theirs))
             return wire.Outcome("logged_model", item.id, ours, "made", why=why)
         merged = merge(before.base if before else None, theirs, _model_fields(held))
         if merged.changes:
-            self._tracking.change_logged_model(tx, who, ours, merged.changes, self._by)
+            self._tracking.change_logged_model(tx, who, ours, merged.changes, self.by)
         self._tracking.add_model_points(tx, points)
         self._keep(tx, "logged_model", item.id, Origin(ours, merged.base))
         return self._outcome("logged_model", item.id, ours, bool(merged.changes), merged.conflicts, why)
@@ -206,7 +206,7 @@ class Placing:
         before = self.origin(tx, kind, item.owner)
         theirs: Base = {file.path: f"{file.digest}:{file.size}" for file in item.files}
         merged = merge(before.base if before else None, theirs, dict(self._tracking.held_files(tx, who, owner)))
-        self._tracking.change_files(tx, who, owner, merged.changes, self._by)
+        self._tracking.change_files(tx, who, owner, merged.changes, self.by)
         self._keep(tx, kind, item.owner, Origin(ours, merged.base))
         return self._outcome("files", item.owner, ours, bool(merged.changes), merged.conflicts)
 
@@ -217,13 +217,13 @@ class Placing:
         theirs = _described(item)
         if held is None:
             times = (item.created, item.updated)
-            identity = self._registry.add_model(tx, who, item.name, item.description, item.user, times, self._by)
+            identity = self._registry.add_model(tx, who, item.name, item.description, item.user, times, self.by)
             self._registry.tag_new(tx, identity, None, item.tags)
             self._keep(tx, "model", item.name, Origin(identity, theirs))
             return wire.Outcome("model", item.name, identity, "made")
         base = before.base if before is not None and before.ours == held.id else None
         merged = merge(base, theirs, _fields(held.tags, description=held.description or None))
-        self._registry.change_imported_model(tx, who, item.name, merged.changes, self._by)
+        self._registry.change_imported_model(tx, who, item.name, merged.changes, self.by)
         self._keep(tx, "model", item.name, Origin(held.id, merged.base))
         return self._outcome("model", item.name, held.id, bool(merged.changes), merged.conflicts)
 
@@ -240,7 +240,7 @@ class Placing:
             if held is None:
                 return wire.Outcome("version", theirs_id, str(number), "kept", why="it was deleted here")
             merged = merge(before.base, theirs, _fields(held.tags, description=held.description or None))
-            self._registry.change_imported_version(tx, who, item.model, number, merged.changes, self._by)
+            self._registry.change_imported_version(tx, who, item.model, number, merged.changes, self.by)
             self._keep(tx, "version", theirs_id, Origin(before.ours, merged.base))
             return self._outcome("version", theirs_id, str(number), bool(merged.changes), merged.conflicts)
         owner = ArtifactOwner(OwnerKind(item.owner_kind), self._here(tx, item.owner_kind, item.owner))
@@ -265,7 +265,7 @@ class Placing:
             "created": item.created,
             "updated": item.updated,
         }
-        number = self._registry.add_version(tx, who, given, item.version if free else None, self._by)
+        number = self._registry.add_version(tx, who, given, item.version if free else None, self.by)
         self._registry.tag_new(tx, model.id, number, item.tags)
         self._keep(tx, "version", theirs_id, Origin(f"{model.id}/{number}", theirs))
         why = "" if free or not item.keep else f"number {item.version} is taken"
@@ -287,7 +287,7 @@ class Placing:
         owner = ArtifactOwner(OwnerKind(item.kind), ours)
         if item.kind == "logged_model" and item.status and item.status != ModelStatus.PENDING:
             self._tracking.finish_logged_model(
-                tx, self._principal, ours, ModelStatus(item.status), item.updated, self._by
+                tx, self._principal, ours, ModelStatus(item.status), item.updated, self.by
             )
         held = self._tracking.holdings(tx, self._principal, owner)
         holds = wire.Summary(**msgspec.structs.asdict(held))
@@ -367,6 +367,8 @@ def agreed(item: wire.Item, here: str) -> tuple[str, str, str, Base]:  # noqa: P
             return "version", f"{item.model}/{here}", f"{item.model}/{item.version}", _described(item)
         case wire.AliasItem():
             return "alias", f"{item.model}@{item.alias}", str(item.version), {"version": here}
+        case wire.StageItem():
+            return "stage", f"{item.model}/{here}", str(item.version), {"stage": item.stage}
         case _:
             raise InvalidInput("Points and ends of transfers are not agreed on.")
 

@@ -7,7 +7,7 @@ import msgspec
 from modelkeel.core.access import Principal
 from modelkeel.core.hashing import digest_of
 from modelkeel.moving import store
-from modelkeel.registry.models import ModelVersion, RegisteredModel
+from modelkeel.registry.models import ModelVersion, RegisteredModel, Stage
 from modelkeel.registry.service import Registry
 from modelkeel.storage.database import Database
 from modelkeel.tracking.exporting import WholeRun
@@ -142,6 +142,7 @@ def _model(model: RegisteredModel, versions: list[ModelVersion], places: dict[st
                 v.created,
                 v.updated,
                 v.tags,
+                "" if v.stage is Stage.NONE else v.stage.value,
                 elsewhere=places.get(v.subject, []),
             )
             for v in versions

@@ -14,8 +14,9 @@ from modelkeel.core.hashing import digest_of
 from modelkeel.core.ids import uuid7
 from modelkeel.ledger.service import Ledger
 from modelkeel.moving import store
-from modelkeel.moving.models import Origin
+from modelkeel.moving.models import Base, Origin
 from modelkeel.moving.placing import Placing, agreed
+from modelkeel.registry.models import ModelVersion, Stage, parse_stage
 from modelkeel.registry.service import Registry
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
@@ -23,6 +24,7 @@ from modelkeel.tracking.service import Tracking
 from modelkeel.wire import moving as wire
 
 AT_ONCE = 32
+STAGE_TAG = "modelkeel.import.stage"
 
 
 class Moving:
@@ -166,6 +168,8 @@ class Moving:
         try:
             if isinstance(item, wire.AliasItem):
                 return await self._alias(principal, placing, item)
+            if isinstance(item, wire.StageItem):
+                return await self._stage(principal, placing, item)
             return await self._db.write(lambda tx: placing.place(tx, item))
         except KeelError as error:
             return wire.Outcome(kind, theirs, state="refused", why=f"{error.message} {error.hint}".strip())
@@ -199,6 +203,54 @@ class Moving:
         )
         return wire.Outcome("alias", theirs, str(number), state)  # type: ignore[arg-type]  # one of the three
 
+    async def _stage(self, principal: Principal, placing: Placing, item: wire.StageItem) -> wire.Outcome:
+        """Puts a version into its stage by the ordinary way, past the guard; refused, it is kept as a tag."""
+        theirs, who = f"{item.model}/{item.version}", principal
+
+        def look(tx: Tx) -> tuple[Origin | None, ModelVersion | None]:
+            came = placing.origin(tx, "version", theirs)
+            if came is None:
+                raise NotFound(f"Version {item.version} of {item.model} did not come over.")
+            number = int(came.ours.rpartition("/")[2])
+            return placing.origin(tx, "stage", theirs), self._registry.held_version(tx, who, item.model, number)
+
+        before, held = await self._db.read(look)
+        wanted = parse_stage(item.stage)
+        if held is None:
+            return wire.Outcome("stage", theirs, state="kept", why="the version was deleted here")
+        here = str(held.version)
+        last = None if before is None or before.base is None else before.base.get("stage")
+        state: str = "same"
+        if held.stage != wanted:
+            if last == wanted or (last is None and wanted is Stage.NONE):
+                return wire.Outcome("stage", theirs, here, "same")  # changed here only
+            if held.stage != (last or Stage.NONE):
+                return wire.Outcome("stage", theirs, here, "kept", ["stage"], f"it is in {held.stage} here")
+            try:
+                await self._registry.transition(who, item.model, held.version, wanted)
+            except Refused as refusal:
+                await self._tag_stage(who, placing, held, item.model, wanted)
+                why = "; ".join([*(refusal.reasons or [refusal.message]), f"{wanted} is kept as the tag {STAGE_TAG}"])
+                return wire.Outcome("stage", theirs, here, "kept", ["stage"], why)
+            state = "changed"
+        await self._tag_stage(who, placing, held, item.model, None)
+        if last != wanted and (last or wanted is not Stage.NONE):
+            origin = Origin(here, {"stage": str(wanted)})
+            await self._db.write(lambda tx: store.set_origin(tx, who.workspace, placing.peer, "stage", theirs, origin))
+        return wire.Outcome("stage", theirs, here, state)  # type: ignore[arg-type]  # one of the two
+
+    async def _tag_stage(
+        self, who: Principal, placing: Placing, held: ModelVersion, name: str, stage: Stage | None
+    ) -> None:
+        """Notes, at a version, the stage that it has at the source and may not have here; None: no more."""
+        text = None if stage is None else str(stage)
+        if held.tags.get(STAGE_TAG) == text:
+            return
+        change: Base = {f"tag:{STAGE_TAG}": text}
+        await self._db.write(
+            lambda tx: self._registry.change_imported_version(tx, who, name, held.version, change, placing.by)
+        )
+
     def _may(self, principal: Principal) -> None:
         self._authorizer.require(principal, Permission.POLICY, what="imports")
 
@@ -220,7 +272,7 @@ def _name(item: wire.Item) -> str:
             return item.owner
         case wire.ModelItem():
             return item.name
-        case wire.VersionItem():
+        case wire.VersionItem() | wire.StageItem():
             return f"{item.model}/{item.version}"
         case wire.AliasItem():
             return f"{item.model}@{item.alias}"

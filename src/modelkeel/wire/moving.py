@@ -164,6 +164,14 @@ class AliasItem(msgspec.Struct, frozen=True, tag_field="item", tag="alias"):
     version: int
 
 
+class StageItem(msgspec.Struct, frozen=True, tag_field="item", tag="stage"):
+    """The stage, as MLflow names it (`None` where it has none), of a version, by the source's number."""
+
+    model: str
+    version: int
+    stage: str
+
+
 class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a thing holds: counts, and digests over its points and its files.
 
@@ -207,7 +215,16 @@ class DoneItem(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="item"
 
 
 Item = (
-    ExperimentItem | RunItem | PointsItem | LoggedModelItem | FilesItem | ModelItem | VersionItem | AliasItem | DoneItem
+    ExperimentItem
+    | RunItem
+    | PointsItem
+    | LoggedModelItem
+    | FilesItem
+    | ModelItem
+    | VersionItem
+    | AliasItem
+    | StageItem
+    | DoneItem
 )
 
 

@@ -200,6 +200,9 @@ class Mover:
         self.counts["versions"] += len(versions)
         self._send([wire.AliasItem(one.item.name, alias, number) for alias, number in one.aliases.items()])
         self.counts["aliases"] += len(one.aliases)
+        stages = [wire.StageItem(v.model, v.version, v.stage or "None") for v in versions]
+        for start in range(0, len(stages), 100):
+            self._send(stages[start : start + 100])
         self._progress(self.counts)
 
     def _known(self, kind: wire.Owner, marks: dict[str, str]) -> set[str]:
