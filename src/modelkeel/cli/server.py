@@ -1,5 +1,6 @@
 """Runs the control plane in this process, and says where it answers."""
 
+import gc
 import json
 import os
 import socket
@@ -13,6 +14,9 @@ from modelkeel.app import Keel, Settings, create_app
 from modelkeel.http.requests import PlainRequests
 from modelkeel.storage.home import write_private
 from modelkeel.version import __version__
+
+GARBAGE_AFTER = 10_000
+"""Objects made before the garbage collector looks at the young; a page of runs alone makes thousands."""
 
 
 class _Server(uvicorn.Server):
@@ -68,4 +72,6 @@ def serve(settings: Settings, code: str) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+    gc.freeze()  # what is here now stays: nobody looks through it again
+    gc.set_threshold(GARBAGE_AFTER, 10, 10)
     _Server(config, keel, code).run(sockets=[listener])

@@ -75,7 +75,7 @@ class Experiment(msgspec.Struct, frozen=True):
         return f"mlflow-artifacts:/{self.id}"
 
 
-class Metric(msgspec.Struct, frozen=True):
+class Metric(msgspec.Struct, frozen=True, gc=False):
     """One point of a metric's series.
 
     Attributes:

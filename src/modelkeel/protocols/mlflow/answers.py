@@ -19,8 +19,11 @@ from modelkeel.tracking.models import (
 )
 
 
-class Answer(msgspec.Struct, omit_defaults=True):
-    """The base of all answers: fields at their defaults are left out."""
+class Answer(msgspec.Struct, omit_defaults=True, gc=False):
+    """The base of all answers: fields at their defaults are left out.
+
+    None is part of itself, so the garbage collector need not look at the thousands that a page is made of.
+    """
 
 
 class AnswerMetric(Answer):

@@ -8,7 +8,7 @@ from modelkeel.tracking.models import Lifecycle, Metric, RunStatus
 from modelkeel.tracking.rules import PARAM_LENGTH, TAG_LENGTH
 
 
-class KeyValue(msgspec.Struct):
+class KeyValue(msgspec.Struct, gc=False):
     """A tag or param."""
 
     key: str = ""

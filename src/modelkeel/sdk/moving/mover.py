@@ -54,6 +54,7 @@ class Mover:
         self.counts: Counter[str] = Counter()
         self.differences: list[str] = []
         self.ids: dict[str, str] = {}
+        self._open: set[str] = set()  # runs and logged models with a conflict: they are asked about again next time
         self._import = ""
         self._peer = ""
 
@@ -95,7 +96,11 @@ class Mover:
         item = model.item
         sent = _summary(len(item.params), len(item.tags), len(item.points), "", files)
         self._done(
-            [wire.DoneItem("logged_model", item.id, model.mark, sent, model.status, model.updated)],
+            [
+                wire.DoneItem(
+                    "logged_model", item.id, self._mark(item.id, model.mark), sent, model.status, model.updated
+                )
+            ],
         )
 
     def _runs(self, batch: Sequence[SourceRun]) -> None:
@@ -116,7 +121,7 @@ class Mover:
             tags = {**run.item.tags, "mlflow.runName": run.item.name} if run.item.name else run.item.tags
             points = sum(d.count for d in digests.values())
             sent = _summary(len(run.item.params), len(tags), points, digest, files)
-            done.append(wire.DoneItem("run", run.item.id, run.mark, sent))
+            done.append(wire.DoneItem("run", run.item.id, self._mark(run.item.id, run.mark), sent))
         self._done(done)
 
     def _points(self, runs: Sequence[SourceRun]) -> dict[str, dict[str, PointsDigest]]:
@@ -243,6 +248,7 @@ class Mover:
         if outcome.state == "refused":
             self.differences.append(f"{name} was refused: {outcome.why}")
         elif outcome.conflicts:
+            self._open.add(outcome.id)
             fields = ", ".join(outcome.conflicts[:10]) + (" …" if len(outcome.conflicts) > 10 else "")
             why = f" ({outcome.why})" if outcome.why else ""
             self.differences.append(f"{name} is otherwise here and stays so: {fields}{why}")
@@ -251,6 +257,10 @@ class Mover:
             self.ids[f"{outcome.item} {outcome.id}"] = outcome.here
         if outcome.state in {"made", "changed"}:
             self.counts[outcome.state] += 1
+
+    def _mark(self, owner: str, mark: str) -> str:
+        """None for what has an open conflict: with one, the server would take it as known and nobody hear of it."""
+        return "" if owner in self._open else mark
 
     def _tell(self, what: str, more: int) -> None:
         self.counts[what] += more
