@@ -114,6 +114,30 @@ def test_a_run_that_goes_on_follows_and_what_both_changed_is_reported(pair: tupl
     assert [m.value for m in here.get_metric_history(run, "team")] == [5.0]
 
 
+def test_a_conflict_in_a_sealed_run_is_reported_until_it_is_solved(pair: tuple[Server, Server]):
+    laptop, team = pair
+    here, there = MlflowClient(laptop.url), MlflowClient(team.url)
+    experiment = here.create_experiment("sealed")
+    run, still = (here.create_run(experiment).info.run_id for _ in range(2))
+    here.set_tag(run, "who", "me")
+    for one in (run, still):
+        here.log_metric(one, "loss", 1.0)
+        here.set_terminated(one)
+    _wait_for_seal(laptop, experiment)
+    assert _push(laptop, team)["differences"] == []
+    here.set_tag(run, "who", "I")
+    there.set_tag(run, "who", "we")
+    _wait_for_seal(laptop, experiment)  # a new tag may have opened it again
+    for _ in range(2):
+        report = _push(laptop, team)
+        assert [line for line in report["differences"] if "tag:who" in line]
+        assert report["counts"]["same"] == 1  # only the other run is passed over
+    here.set_tag(run, "who", "we")
+    _wait_for_seal(laptop, experiment)
+    assert _push(laptop, team)["differences"] == []
+    assert _push(laptop, team)["counts"]["same"] == 2
+
+
 def test_killed_anywhere_it_goes_on_and_nothing_is_lost_or_doubled(pair: tuple[Server, Server]):
     laptop, team = pair
     here, there = MlflowClient(laptop.url), MlflowClient(team.url)
@@ -156,3 +180,15 @@ def _wait_for_more(server: Server, process: subprocess.Popen[bytes]) -> None:
     before, until = _entries(server), time.monotonic() + 20
     while _entries(server) == before and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
+
+
+def _wait_for_seal(server: Server, experiment: str) -> None:
+    """Until all runs of an experiment are sealed: only a sealed one has a mark."""
+    until = time.monotonic() + 30
+    with server.client(server.token) as client:
+        while True:
+            page = client.get("/api/v1/exports/runs", params={"experiment": experiment}).json()
+            if all(one.get("mark") for one in page["runs"]):
+                return
+            assert time.monotonic() < until, "The runs were not sealed."
+            time.sleep(0.05)
