@@ -67,7 +67,8 @@ def fill(uri: str, files: Path) -> MlflowClient:
             client.create_registered_model(name, {"owner": "ada"}, "who leaves")
         root_uri = client.get_run(run).info.artifact_uri
         source = f"models:/{model.model_id}" if number else f"{root_uri}/model"
-        client.create_model_version(name, source, run, {"n": str(number)}, description=f"the {number}th")
+        more = {"model_id": model.model_id} if number else {}  # a stock server asks for it
+        client.create_model_version(name, source, run, {"n": str(number)}, description=f"the {number}th", **more)
     client.transition_model_version_stage("churn", "1", "Archived")
     client.transition_model_version_stage("churn", "3", "Production")
     client.delete_model_version("churn", "2")
