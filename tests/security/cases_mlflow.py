@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.security.cases_api import new_webhook, webhook
+from tests.security.cases_evaluation import CASES as EVALUATION
 from tests.security.cases_traces import CASES as TRACES
 from tests.security.routes_kit import Ask, Case
 from tests.security.story import MLMODEL, Story
@@ -245,6 +246,7 @@ _WEBHOOKS = {
 
 
 CASES: dict[str, Case] = {
+    **EVALUATION,
     **TRACES,
     **{
         f"{method} {path}": Case(lambda _: Ask(status=(501,)), viewer=(501,), own="nothing is there")

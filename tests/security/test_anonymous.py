@@ -27,6 +27,13 @@ ALLOWED = {
     *(f"/api/3.0/mlflow/traces/{verb}" for verb in ("search", "batchGetInfos", "{trace_id:str}/assessments")),
     "/api/3.0/mlflow/traces/{trace_id:str}/assessments/{assessment_id:str}",
     "/api/3.0/mlflow/traces",
+    *(f"/api/3.0/mlflow/datasets/{verb}" for verb in ("create", "search")),
+    "/api/3.0/mlflow/datasets/{dataset_id:str}",
+    "/api/3.0/mlflow/datasets/{dataset_id:str}/tags/{key:str}",
+    *(
+        f"/api/3.0/mlflow/datasets/{{dataset_id:str}}/{verb}"
+        for verb in ("tags", "records", "add-experiments", "remove-experiments")
+    ),
     "/v1/traces",
     "/api/2.0/mlflow/logged-models",
     "/api/2.0/mlflow/logged-models/{model_id:str}",

@@ -12,6 +12,7 @@ _NAMES = {
     "logged_model": "created updated finalized deleted tagged purged",
     "trace": "sealed tagged linked deleted",
     "assessment": "created updated deleted",
+    "evaluation_dataset": "created tagged placed changed deleted",
     "dataset": "created updated deleted",
     "dataset_version": "created deleted",
     "model": "created updated deleted tagged retired purged",

@@ -1,9 +1,10 @@
 """The service of traces."""
 
 from modelkeel.traces.assessing import Assessing
+from modelkeel.traces.evaluating import Evaluating
 from modelkeel.traces.logging import Logging
 from modelkeel.traces.reading import Reading
 
 
-class Traces(Logging, Reading, Assessing):
-    """Use cases of traces: log and read them, tag and delete them, say what they are worth."""
+class Traces(Logging, Reading, Assessing, Evaluating):
+    """Use cases of traces: log and read them, tag and delete them, say what they are worth and by which examples."""

@@ -42,11 +42,6 @@ LEFT = (
     Left("/mlflow/label-schemas", "Label schemas", "Assessments, named as you like."),
     Left("/mlflow/issues", "Issues found in traces", "Assessments and tags of traces."),
     Left("/mlflow/assistant", "MLflow's assistant", "Nothing."),
-    Left(
-        "/mlflow/datasets",
-        "Evaluation data sets",
-        "Data sets as inputs of runs, and expectations logged on traces.",
-    ),
     Left("/mlflow/workspaces", "Workspaces of MLflow's kind", "Modelkeel's workspaces: one for each token."),
     Left(
         "/mlflow/traces/calculate-filter-correlation", "Correlations of filters", "`search_traces` and your own count."

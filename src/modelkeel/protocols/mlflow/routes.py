@@ -11,6 +11,7 @@ from modelkeel.core.access import Principal
 from modelkeel.protocols.mlflow.artifacts import artifact_routes
 from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
 from modelkeel.protocols.mlflow.errors import HANDLERS, not_served
+from modelkeel.protocols.mlflow.evaluation import evaluation_routes, record_routes
 from modelkeel.protocols.mlflow.histories import history_routes
 from modelkeel.protocols.mlflow.models import alias_routes, logged_model_routes, model_routes, version_routes
 from modelkeel.protocols.mlflow.not_served import left_out
@@ -88,6 +89,8 @@ def router(tracking: Tracking, registry: Registry, traces: Traces, webhooks: Web
             *transfer_routes(tracking),
             *trace_routes(traces),
             *assessment_routes(traces),
+            *evaluation_routes(traces),
+            *record_routes(traces),
         ],
         exception_handlers=HANDLERS,
     )

@@ -67,3 +67,46 @@ assessment = sa.Table(
     sa.Column("content", sa.Text, nullable=False),
     sa.Index("ix_assessment_trace", "trace"),
 )
+evaluation_dataset = sa.Table(
+    "evaluation_dataset",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("records", sa.BigInteger, nullable=False),
+    sa.Column("schema", sa.Text),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("updated", sa.BigInteger, nullable=False),
+    sa.Column("created_by", sa.Text),
+    sa.Column("updated_by", sa.Text),
+    sa.Index("ix_evaluation_dataset_created", "workspace", "created"),
+)
+evaluation_tag = sa.Table(
+    "evaluation_tag",
+    metadata,
+    sa.Column("dataset", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+evaluation_experiment = sa.Table(
+    "evaluation_experiment",
+    metadata,
+    sa.Column("dataset", sa.Text, primary_key=True),
+    sa.Column("experiment", sa.Text, primary_key=True),
+    sa.Index("ix_evaluation_experiment", "experiment"),
+)
+evaluation_record = sa.Table(
+    "evaluation_record",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("dataset", sa.Text, nullable=False),
+    sa.Column("input_key", sa.Text, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("updated", sa.BigInteger, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("content_key", sa.Text, nullable=False),
+    sa.UniqueConstraint("dataset", "input_key"),
+    sa.Index("ix_evaluation_record_content", "dataset", "content_key"),
+)

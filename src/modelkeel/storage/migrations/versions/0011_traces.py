@@ -61,3 +61,42 @@ def upgrade() -> None:
         sa.Column("content", sa.Text, nullable=False),
         sa.Index("ix_assessment_trace", "trace"),
     )
+    op.create_table(
+        "evaluation_dataset",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("workspace", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("records", sa.BigInteger, nullable=False),
+        sa.Column("schema", sa.Text),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.Column("created_by", sa.Text),
+        sa.Column("updated_by", sa.Text),
+        sa.Index("ix_evaluation_dataset_created", "workspace", "created"),
+    )
+    op.create_table(
+        "evaluation_tag",
+        sa.Column("dataset", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "evaluation_experiment",
+        sa.Column("dataset", sa.Text, primary_key=True),
+        sa.Column("experiment", sa.Text, primary_key=True),
+        sa.Index("ix_evaluation_experiment", "experiment"),
+    )
+    op.create_table(
+        "evaluation_record",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("dataset", sa.Text, nullable=False),
+        sa.Column("input_key", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("content_key", sa.Text, nullable=False),
+        sa.UniqueConstraint("dataset", "input_key"),
+        sa.Index("ix_evaluation_record_content", "dataset", "content_key"),
+    )
