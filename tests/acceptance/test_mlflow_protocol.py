@@ -349,3 +349,20 @@ def test_every_listed_difference_has_its_test() -> None:
     defined = {name for file in root.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", file.read_text())}
     assert len(named) > 20
     assert named <= defined
+
+
+def test_models_of_older_clients_are_listed_in_a_tag_of_their_run(client: httpx.Client) -> None:
+    run = client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]["run_id"]
+    model = {"run_id": run, "artifact_path": "m", "utc_time_created": "2020-01-01", "model_uuid": "u", "extra": 1}
+    model["flavors"] = {"python_function": {"config": {"a": 1}, "env": "e"}}
+    for path in ("m", "n"):
+        sent = {"run_id": run, "model_json": json.dumps({**model, "artifact_path": path})}
+        assert client.post("/api/2.0/mlflow/runs/log-model", json=sent).json() == {}
+    found = client.get("/api/2.0/mlflow/runs/get", params={"run_id": run}).json()["run"]["data"]["tags"]
+    history = json.loads(next(tag["value"] for tag in found if tag["key"] == "mlflow.log-model.history"))
+    assert [one["artifact_path"] for one in history] == ["m", "n"]
+    assert history[0]["flavors"] == {"python_function": {"env": "e"}}
+    assert "extra" not in history[0]
+    for wrong in ("{", "[]", json.dumps({"run_id": run})):
+        answer = client.post("/api/2.0/mlflow/runs/log-model", json={"run_id": run, "model_json": wrong})
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE"), wrong

@@ -48,6 +48,9 @@ def _tagged_run(s: Story) -> dict[str, str]:
     return {"run_id": run, "key": "k"}
 
 
+_MODEL_JSON = '{"run_id": "r", "artifact_path": "m", "utc_time_created": "2020-01-01", "flavors": {}}'
+
+
 def _tagged_logged_model(s: Story) -> dict[str, str]:
     model = s.new_logged_model()
     tags = {"tags": [{"key": "k", "value": "v"}]}
@@ -112,6 +115,9 @@ _RUNS = {
     "POST runs/delete": Case(lambda s: Ask(json={"run_id": s.new_run()}), ("run.deleted",)),
     "POST runs/restore": Case(lambda s: Ask(json={"run_id": s.deleted_run()}), ("run.restored",)),
     "POST runs/set-tag": Case(lambda s: Ask(json={"run_id": s.new_run(), "key": "k", "value": "v"}), ("run.tagged",)),
+    "POST runs/log-model": Case(
+        lambda s: Ask(json={"run_id": s.new_run(), "model_json": _MODEL_JSON}), ("run.tagged",)
+    ),
     "POST runs/delete-tag": Case(lambda s: Ask(json=_tagged_run(s)), ("run.tagged",)),
     "POST runs/log-metric": Case(
         lambda s: Ask(json={"run_id": s.new_run(), "key": "a", "value": 1, "timestamp": 1, "step": 1})

@@ -15,7 +15,8 @@ from tests.security.test_routes import CASES, OPEN, case_of, send
 # Every route that changes something and that a caller without a token may use, by what it changes.
 TRACKS = {
     "experiments": "create delete restore update set-experiment-tag delete-experiment-tag",
-    "runs": "create update delete restore set-tag delete-tag log-metric log-parameter log-batch log-inputs outputs",
+    "runs": "create update delete restore set-tag delete-tag log-metric log-parameter log-batch log-inputs outputs "
+    "log-model",
     "registered-models": "create rename update delete set-tag delete-tag alias",
     "model-versions": "create update delete set-tag delete-tag transition-stage",
 }

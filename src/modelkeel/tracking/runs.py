@@ -24,6 +24,8 @@ from modelkeel.tracking.models import (
 from modelkeel.tracking.names import random_name
 from modelkeel.tracking.search import RUNS, page_offset, page_token, parse_filter, parse_order
 
+MODEL_HISTORY = "mlflow.log-model.history"
+
 
 class Runs(Base):
     """A run's life."""
@@ -207,6 +209,27 @@ class Runs(Base):
 
         def work(tx: Tx) -> None:
             self._tag(tx, principal, run_id, self._writable_run(tx, principal, run_id), tags)
+
+        await self._db.write(work)
+
+    async def add_model_json(self, principal: Principal, run_id: str, model: dict[str, Any]) -> None:
+        """Adds a model, as clients before 3.0 describe it, to the list in the run's tag `mlflow.log-model.history`.
+
+        Raises:
+            InvalidInput: the list would be longer than a tag may be.
+        """
+        self._may_track(principal, "runs")
+
+        def work(tx: Tx) -> None:
+            row = self._writable_run(tx, principal, run_id)
+            old = store.runs.tags_of(tx, row.seq, [MODEL_HISTORY]).get(MODEL_HISTORY, "[]")
+            try:
+                history = msgspec.json.decode(old, type=list[Any])
+            except msgspec.MsgspecError:
+                history = []  # somebody set the tag to something else
+            value = msgspec.json.encode([*history, model]).decode()
+            rules.check_tag(MODEL_HISTORY, value)
+            self._tag(tx, principal, run_id, row, {MODEL_HISTORY: value})
 
         await self._db.write(work)
 

@@ -95,6 +95,12 @@ class RunKeyValue(RunId):
     value: str = ""
 
 
+class LogModel(RunId):
+    """`log-model` of clients before 3.0."""
+
+    model_json: str = ""
+
+
 class LogBatch(RunId):
     """Metrics are decoded as they are stored; a value may be a number or `"NaN"`, `"Infinity"`, `"-Infinity"`."""
 

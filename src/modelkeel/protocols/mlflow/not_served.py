@@ -53,9 +53,6 @@ LEFT = (
     Left("/mlflow/traces/", _OLD, _NEWER),
     Left("/mlflow/get-trace-artifact", _PAGE, _OWN_PAGE),
     Left("/mlflow/runs/create-promptlab-run", _PAGE, _OWN_PAGE),
-    Left(
-        "/mlflow/runs/log-model", "Models of clients before 3.0", "A newer `mlflow`, which logs models by themselves."
-    ),
     Left("/mlflow/upload-artifact", _PAGE, _OWN_PAGE),
     Left("/mlflow/ui-telemetry", _PAGE, _OWN_PAGE),
     Left("/mlflow/users", _USERS, _OWN_USERS),

@@ -1,5 +1,8 @@
 """Routes of experiments and runs."""
 
+from typing import Any
+
+import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from modelkeel.core.access import Principal
@@ -128,6 +131,10 @@ def run_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         require(run_id=asked.id)
         await tracking.restore_run(principal, asked.id)
 
+    async def log_model(principal: Principal, asked: m.LogModel) -> None:
+        require(run_id=asked.id, model_json=asked.model_json)
+        await tracking.add_model_json(principal, asked.id, _model_tags(asked.model_json))
+
     async def set_tag(principal: Principal, asked: m.RunKeyValue) -> None:
         require(run_id=asked.id, key=asked.key)
         await tracking.set_tags(principal, asked.id, m.tags([m.KeyValue(asked.key, asked.value)]))
@@ -155,6 +162,7 @@ def run_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         endpoint("POST", f"{at}/restore", m.RunId, restore, writes="record"),
         endpoint("POST", f"{at}/set-tag", m.RunKeyValue, set_tag, writes="record"),
         endpoint("POST", f"{at}/delete-tag", m.RunKeyValue, delete_tag, writes="record"),
+        endpoint("POST", f"{at}/log-model", m.LogModel, log_model, writes="record"),
         endpoint("POST", f"{at}/log-inputs", m.LogInputs, log_inputs, writes="record"),
         endpoint("POST", f"{at}/outputs", m.LogOutputs, log_outputs, writes="record"),
     ]
@@ -211,3 +219,23 @@ def _dataset(item: m.WireDatasetInput) -> DatasetInput:
     return DatasetInput(
         data.name, data.digest, data.source_type, data.source, data.schema, data.profile, m.pairs(item.tags)
     )
+
+
+def _model_tags(text: str) -> dict[str, Any]:
+    """What of a model's description stands in the tag: where it lies, when it was made, and its flavors."""
+    try:
+        model = msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        raise InvalidInput(f"Malformed model info. \n {text[:200]} \n is not a valid JSON.") from None
+    missing = sorted({"artifact_path", "flavors", "utc_time_created", "run_id"} - set(model))
+    if missing:
+        raise InvalidInput(f"Model json is missing mandatory fields: {missing}")
+    flavors = model["flavors"] if isinstance(model["flavors"], dict) else {}
+    kept: dict[str, Any] = {
+        key: model[key] for key in ("run_id", "utc_time_created", "artifact_path", "model_uuid") if key in model
+    }
+    plain = {
+        name: {key: value for key, value in about.items() if key != "config"} if isinstance(about, dict) else about
+        for name, about in flavors.items()
+    }
+    return {**kept, "flavors": plain}
