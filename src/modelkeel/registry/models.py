@@ -116,7 +116,9 @@ class ModelVersion(msgspec.Struct, frozen=True):
 
     @property
     def artifact_uri(self) -> str:
-        """Where the client finds the files."""
+        """Where the client finds the files; a prompt has none."""
+        if not self.owner.id:
+            return self.source
         root = f"models/{self.owner.id}" if self.owner.kind is OwnerKind.MODEL else self.owner.id
         return "/".join(filter(None, [f"mlflow-artifacts:/{self.experiment_id}/{root}/artifacts", self.prefix]))
 

@@ -20,14 +20,14 @@ from modelkeel.registry.models import (
     told,
     version_number,
 )
-from modelkeel.registry.stages import Stages
+from modelkeel.registry.prompts import Prompts, is_prompt, require_free, require_model
 from modelkeel.storage.transaction import Tx
 from modelkeel.tracking.models import OwnerKind
 from modelkeel.tracking.rules import check_length, check_name
 from modelkeel.tracking.search import page_offset, page_token, parse_filter, parse_order
 
 
-class Versions(Stages):
+class Versions(Prompts):
     """The versions of models."""
 
     async def create_version(
@@ -61,6 +61,8 @@ class Versions(Stages):
         check_length("description", description, DESCRIPTION_LENGTH)
         for key, value in (tags or {}).items():
             check_tag(key, value)
+        if is_prompt(tags or {}):
+            return await self._create_prompt(principal, name, source, tags or {}, description)
         found = parse_source(source)
         if isinstance(found, Reference):
             other = await self.resolve(principal, found.text)
@@ -72,6 +74,7 @@ class Versions(Stages):
 
         def work(tx: Tx) -> ModelVersion:
             model = self._own(tx, principal, name)
+            require_model(model)
             tree = self._tracking.freeze(tx, principal, at.owner, at.prefix)
             number = store.next_version(tx, model.id)
             is_model = at.owner.kind is OwnerKind.MODEL
@@ -213,6 +216,7 @@ class Versions(Stages):
             found = self._version(tx, principal, name, version)
             if found.tags.get(key) == value:
                 return
+            require_free(found, key)
             store.set_version_tag(tx, found.model_id, version, key, value)
             store.change_version(tx, found.model_id, version)
             texts = {"name": name, "key": key, "value": value}
@@ -230,6 +234,7 @@ class Versions(Stages):
             found = self._version(tx, principal, name, version)
             if key not in found.tags:
                 return
+            require_free(found, key)
             store.delete_version_tag(tx, found.model_id, version, key)
             store.change_version(tx, found.model_id, version)
             change = {"change": "deleted"}
@@ -284,7 +289,7 @@ class Versions(Stages):
         return run_id or model.source_run, model.experiment_id
 
     async def _with_files(self, principal: Principal, version: ModelVersion) -> ModelVersion:
-        if not self._source_seen(principal, version):
+        if not version.owner.id or not self._source_seen(principal, version):
             return version
         tree = await self._tracking.tree(principal, version.owner, version.prefix)
         return msgspec.structs.replace(version, files=tree.files)

@@ -47,6 +47,7 @@ def search_models(
         registered_model.c.workspace == workspace,
         SHOWN,
         *within(visible, registered_model.c.id),
+        *([] if _asks_for_prompts(conditions) else [~_of_prompt(registered_model.c.id)]),
         *(_clause(tx, condition, _MODEL_COLUMNS, model_tag, of_model) for condition in conditions),
     )
     sorting = [_sorted(_MODEL_COLUMNS[order.key], order) for order in orders]
@@ -67,6 +68,7 @@ def search_versions(
     of_version = sa.and_(version_tag.c.model == model_version.c.model, version_tag.c.version == model_version.c.version)
     query = select_versions(workspace).where(
         *within(visible, model_version.c.model),
+        *([] if _asks_for_prompts(conditions) else [~_of_prompt(model_version.c.model)]),
         *(_clause(tx, condition, _VERSION_COLUMNS, version_tag, of_version) for condition in conditions),
     )
     given = orders or [Order(Kind.ATTRIBUTE, "last_updated_timestamp", False)]
@@ -92,6 +94,16 @@ def _clause(
     if condition.key == _PROMPT and (condition.operator, condition.value) in {("=", "false"), ("!=", "true")}:
         return sa.or_(holds, ~sa.exists().where(*of_tag))
     return holds
+
+
+def _asks_for_prompts(conditions: Sequence[Condition]) -> bool:
+    """Whether a filter asks for prompts, or for something by the tag that tells them; prompts stay out otherwise."""
+    return any(condition.kind is Kind.TAG and condition.key == _PROMPT for condition in conditions)
+
+
+def _of_prompt(model: sa.ColumnElement[Any]) -> sa.Exists:
+    of = (model_tag.c.model == model, model_tag.c.key == _PROMPT, sa.func.lower(model_tag.c.value) == "true")
+    return sa.exists().where(*of)
 
 
 def _sorted(column: sa.ColumnElement[Any], order: Order) -> sa.ColumnElement[Any]:
