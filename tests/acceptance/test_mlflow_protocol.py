@@ -168,7 +168,10 @@ def test_keys_are_not_judged_where_something_is_made(client: httpx.Client) -> No
     run = client.post(f"{V2}/runs/create", json={"experiment_id": experiment, "tags": tags}).raise_for_status().json()
     assert all(tag in run["run"]["data"]["tags"] for tag in tags)
     body = {"experiment_id": experiment, "name": "m", "tags": tags, "params": tags}
-    client.post(f"{V2}/logged-models", json=body).raise_for_status()
+    made = client.post(f"{V2}/logged-models", json=body).raise_for_status().json()["model"]["info"]["model_id"]
+    for key, status in {"../y": 200, "": 200, "k" * 251: 400}.items():
+        tagged = {"tags": [{"key": key, "value": "1"}]}
+        assert client.patch(f"{V2}/logged-models/{made}/tags", json=tagged).status_code == status
     long = {"experiment_id": experiment, "tags": [{"key": "k" * 251, "value": "v"}]}
     assert error(client.post(f"{V2}/runs/create", json=long)) == INVALID
 
@@ -234,6 +237,11 @@ def test_a_deleted_run_refuses_writes_in_mlflows_words(client: httpx.Client, run
 def test_an_end_of_zero_is_none(client: httpx.Client, run: dict[str, Any]) -> None:
     body = {"run_id": run["info"]["run_id"], "status": "FINISHED", "end_time": 0}
     assert "end_time" not in client.post(f"{V2}/runs/update", json=body).raise_for_status().json()["run_info"]
+    client.post(f"{V2}/runs/update", json=body | {"end_time": 7}).raise_for_status()
+    client.post(f"{V2}/runs/update", json={"run_id": body["run_id"], "status": "RUNNING"}).raise_for_status()
+    assert client.get(f"{V2}/runs/get", params=body).json()["run"]["info"]["end_time"] == 7
+    client.post(f"{V2}/runs/update", json=body).raise_for_status()
+    assert "end_time" not in client.get(f"{V2}/runs/get", params=body).json()["run"]["info"]
 
 
 def test_repeated_query_parameters_are_lists_and_pages_have_tokens(client: httpx.Client) -> None:

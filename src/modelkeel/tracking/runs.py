@@ -145,7 +145,7 @@ class Runs(Base):
         ended: int | None = None,
         name: str | None = None,
     ) -> Run:
-        """Changes a run's status, end or name; a final status ends it.
+        """Changes a run's status, end (0: none) or name; a final status ends it.
 
         Returns:
             The run's head as it is now: without params, metrics, tags and inputs.
@@ -160,8 +160,8 @@ class Runs(Base):
             values: dict[str, Any] = {}
             if status is not None and status is not before.status:
                 values["status"] = status
-            if ended is not None and ended != before.ended:
-                values["ended"] = ended
+            if ended is not None and (ended or None) != before.ended:
+                values["ended"] = ended or None
             if name and name != before.name:
                 values["name"] = name
                 store.runs.set_tags(tx, row.seq, {RUN_NAME_TAG: name})
@@ -182,7 +182,7 @@ class Runs(Base):
             return msgspec.structs.replace(
                 before,
                 status=now,
-                ended=before.ended if ended is None else ended,
+                ended=before.ended if ended is None else ended or None,
                 name=name or before.name,
                 seal=None,
             )

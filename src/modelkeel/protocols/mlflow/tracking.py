@@ -107,8 +107,7 @@ def run_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     async def update(principal: Principal, asked: m.UpdateRun) -> answers.OneRunInfo:
         require(run_id=asked.id)
         status = None if asked.status is None else m.run_status(asked.status)
-        ended = asked.end_time or None  # 0 is unset, as for stock servers
-        run = await tracking.update_run(principal, asked.id, status=status, ended=ended, name=asked.run_name)
+        run = await tracking.update_run(principal, asked.id, status=status, ended=asked.end_time, name=asked.run_name)
         return answers.OneRunInfo(answers.run_info(run))
 
     async def search(principal: Principal, asked: m.SearchRuns) -> answers.ManyRuns:
