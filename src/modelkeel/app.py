@@ -366,7 +366,7 @@ def create_app(keel: Keel) -> Litestar:
             *_provider(keel),
             access_routes.router(keel.access),
             ledger_routes.router(keel.ledger, keel.home.folder("scratch")),
-            mlflow_routes.router(keel.tracking, keel.registry, keel.traces, keel.webhooks),
+            mlflow_routes.router(keel.tracking, keel.registry, keel.traces, keel.webhooks, keel.identity, keel.access),
             webhook_routes.router(keel.webhooks),
             otlp_routes.router(keel.traces),
             tracking_routes.router(keel.tracking),

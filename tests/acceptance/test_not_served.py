@@ -53,7 +53,7 @@ def test_the_list_names_each_part() -> None:
     [
         ("/api/3.0/mlflow/scorers/list", True),
         ("/ajax-api/2.0/mlflow/traces", True),
-        ("/api/2.0/mlflow/users/create", True),
+        ("/api/2.0/mlflow/users/create", False),
         ("/api/2.0/mlflow/registered-models/permissions/get", True),
         ("/api/2.0/mlflow/traces-of-mine", False),
         ("/api/2.0/mlflow/gatewayed", False),

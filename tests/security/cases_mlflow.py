@@ -5,6 +5,7 @@ from typing import Any
 from tests.security.cases_api import new_webhook, webhook
 from tests.security.cases_evaluation import CASES as EVALUATION
 from tests.security.cases_traces import CASES as TRACES
+from tests.security.cases_users import CASES as USERS
 from tests.security.routes_kit import Ask, Case
 from tests.security.story import MLMODEL, Story
 
@@ -254,6 +255,7 @@ _WEBHOOKS = {
 CASES: dict[str, Case] = {
     **EVALUATION,
     **TRACES,
+    **USERS,
     **{
         f"{method} {path}": Case(lambda _: Ask(status=(501,)), viewer=(501,), own="nothing is there")
         for path in (

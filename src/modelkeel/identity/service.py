@@ -7,7 +7,7 @@ from dataclasses import replace
 from modelkeel.core.access import INSTALLATION, PERMISSIONS, Authorizer, Permission, Principal, Role
 from modelkeel.core.clock import rfc3339
 from modelkeel.core.credentials import Credential, Shown
-from modelkeel.core.errors import InvalidInput, KeelError
+from modelkeel.core.errors import InvalidInput, KeelError, NotFound
 from modelkeel.core.hashing import sha256
 from modelkeel.core.ids import uuid7
 from modelkeel.identity import grants, people, resolving, store
@@ -180,6 +180,24 @@ class Identity:
                 person = found.setdefault(row.id, User(row.id, row.name, row.kind, [], row.disabled is not None))
                 person.roles.append(Role(row.role))
             return list(found.values())
+
+        return await self._db.read(work)
+
+    async def somebody(self, principal: Principal, name: str) -> Principal:
+        """A person with all they hold in the principal's workspace, to see what they may do.
+
+        Raises:
+            NotFound: nobody of that name has a role here.
+            PermissionDenied: it is somebody else, and the caller may not grant.
+        """
+        if name != principal.name:
+            self._authorizer.require(principal, Permission.GRANT, what="what others may do")
+
+        def work(tx: Tx) -> Principal:
+            found = store.principal_named(tx, name, principal.workspace)
+            if found is None or found.disabled is not None:
+                raise NotFound(f"User with username={name[:100]} not found")
+            return resolving.by_account(tx, str(found.id), store.workspace_names(tx)[principal.workspace])
 
         return await self._db.read(work)
 

@@ -25,7 +25,9 @@ _PAGE = "Part of MLflow's own page"
 _OWN_PAGE = "Modelkeel's page."
 _SCORERS = "Registered scorers and scoring of traces by the server"
 _OWN_SCORERS = "Score in your own process, then `mlflow.log_feedback`."
-_USERS = "Users and permissions by the calls of MLflow's auth app"
+_USERS = "Permissions by the older calls of MLflow's auth app, and lists of them"
+_ROLES = "Roles of your own"
+_OWN_ROLES = "The roles that there are (docs/guides/access.md), and permissions on single experiments and models."
 _OWN_USERS = "`modelkeel users` and `modelkeel grant`, or `/api/v1/users` and `/api/v1/grants` (docs/guides/access.md)."
 _OLD = "Traces of clients before 3.4, which send spans as files"
 _NEWER = "A newer `mlflow`, or any OpenTelemetry exporter to `/v1/traces`."
@@ -55,9 +57,12 @@ LEFT = (
     Left("/mlflow/runs/create-promptlab-run", _PAGE, _OWN_PAGE),
     Left("/mlflow/upload-artifact", _PAGE, _OWN_PAGE),
     Left("/mlflow/ui-telemetry", _PAGE, _OWN_PAGE),
-    Left("/mlflow/users", _USERS, _OWN_USERS),
     Left("/mlflow/experiments/permissions", _USERS, _OWN_USERS),
     Left("/mlflow/registered-models/permissions", _USERS, _OWN_USERS),
+    Left("/mlflow/users/permissions/list", _USERS, _OWN_USERS),
+    Left("/mlflow/users/current/permissions", _USERS, _OWN_USERS),
+    Left("/mlflow/users/create-ui", _PAGE, _OWN_PAGE),
+    *(Left(f"/mlflow/roles/{verb}", _ROLES, _OWN_ROLES) for verb in ("create", "update", "delete", "permissions")),
     Left("/graphql", _PAGE, _OWN_PAGE),
 )
 

@@ -8,6 +8,8 @@ from litestar.exceptions import NotFoundException
 
 from modelkeel.collaboration.service import Webhooks
 from modelkeel.core.access import Principal
+from modelkeel.identity.grants import Access
+from modelkeel.identity.service import Identity
 from modelkeel.protocols.mlflow.artifacts import artifact_routes
 from modelkeel.protocols.mlflow.endpoint import Nothing, endpoint
 from modelkeel.protocols.mlflow.errors import HANDLERS, not_served
@@ -18,6 +20,7 @@ from modelkeel.protocols.mlflow.not_served import left_out
 from modelkeel.protocols.mlflow.traces import assessment_routes, trace_routes
 from modelkeel.protocols.mlflow.tracking import experiment_routes, run_routes, series_routes
 from modelkeel.protocols.mlflow.transfers import transfer_routes
+from modelkeel.protocols.mlflow.users import permission_routes, role_routes, user_routes
 from modelkeel.protocols.mlflow.webhooks import webhook_routes
 from modelkeel.registry.service import Registry
 from modelkeel.traces.service import Traces
@@ -51,7 +54,9 @@ class ServerInfo(msgspec.Struct, frozen=True):
     multipart_downloads_enabled: bool = False
 
 
-def router(tracking: Tracking, registry: Registry, traces: Traces, webhooks: Webhooks) -> Router:
+def router(
+    tracking: Tracking, registry: Registry, traces: Traces, webhooks: Webhooks, identity: Identity, access: Access
+) -> Router:
     """`/api/2.0/mlflow…`, `/api/3.0/mlflow…`, the same under `/ajax-api`, and `/version`."""
 
     async def server_info(_principal: Principal, _asked: Nothing) -> ServerInfo:
@@ -87,6 +92,9 @@ def router(tracking: Tracking, registry: Registry, traces: Traces, webhooks: Web
             *webhook_routes(webhooks),
             *artifact_routes(tracking),
             *transfer_routes(tracking),
+            *user_routes(identity, access),
+            *role_routes(identity, access),
+            *permission_routes(identity, access, tracking, registry),
             *trace_routes(traces),
             *assessment_routes(traces),
             *evaluation_routes(traces),
