@@ -14,19 +14,21 @@ from tests.security.routes_kit import Route
 from tests.security.story import HUSH, Story, start_story
 from tests.security.test_routes import GUARDED, case_of, send
 
+
+def about(route: Route) -> str:
+    """What a route is about: the first part of its address below `/api/v1` or MLflow's root."""
+    return re.sub(r"^/(ajax-)?api/(v1|[23]\.0/mlflow)/", "", route.path).split("/")[0]
+
+
 READS = [route for route in GUARDED if not route.writes]
 # Of the workspace as a whole: whoever may manage them does, and no object of the three kinds is in them.
-WHOLE = ("users", "groups", "grants", "tokens", "workspaces", "webhooks", "imports")
+WHOLE = ("users", "roles", "groups", "grants", "tokens", "workspaces", "webhooks", "imports")
 WRITES = [
     route
     for route in GUARDED
-    if route.writes
-    and not case_of(route).own
-    and case_of(route).by == "admin"
-    and route.path.removeprefix("/api/v1/").split("/")[0] not in WHOLE
-    and "/mlflow/webhooks" not in route.path
+    if route.writes and not case_of(route).own and case_of(route).by == "admin" and about(route) not in WHOLE
 ]
-PEOPLE = ("users", "groups", "grants", "tokens", "me", "sessions", "workspaces")
+PEOPLE = ("users", "roles", "groups", "grants", "tokens", "me", "sessions", "workspaces")
 """These tell of people, whom everybody in a workspace sees; no object of the three kinds is in them."""
 
 
@@ -77,7 +79,7 @@ def own_words(route: Route, answer: str, asked: str) -> str:
 
 @pytest.mark.parametrize("route", READS, ids=lambda route: route.id)
 def test_a_denied_object_is_told_at_no_route(denied: Denied, route: Route):
-    if route.path.removeprefix("/api/v1/").split("/")[0] in PEOPLE:
+    if about(route) in PEOPLE:
         pytest.skip("about people")
     case = case_of(route)
     ask = case.make(denied.story)
