@@ -14,7 +14,6 @@ from modelkeel.tracking.search import LOGGED_MODELS, Order, parse_order
 from modelkeel.tracking.service import Tracking
 
 MODELS_DEFAULT, MODELS_MOST = 100, 1000
-LOGGED_MOST = 50_000  # stock knows no limit: who asks for more gets another page
 VERSIONS_DEFAULT, VERSIONS_MOST = 10_000, 200_000
 
 
@@ -71,7 +70,7 @@ def logged_model_routes(tracking: Tracking) -> list[HTTPRouteHandler]:
             filter=asked.filter,
             orders=[_order(order) for order in asked.order_by],
             datasets=[_dataset(item) for item in asked.datasets],
-            limit=m.page_size(min(asked.max_results or MODELS_DEFAULT, LOGGED_MOST), MODELS_DEFAULT, LOGGED_MOST),
+            limit=m.page_size(asked.max_results, MODELS_DEFAULT, MODELS_MOST),
             token=asked.page_token,
         )
         return answers.ManyLoggedModels([answers.logged_model(model) for model in found], token)
