@@ -1,6 +1,5 @@
 """A valid request to every route of MLflow's users and permissions. Add a line here for each new route."""
 
-import secrets
 from typing import Any
 
 from tests.security.routes_kit import Ask, Case
@@ -31,7 +30,7 @@ def _granted(s: Story) -> dict[str, str]:
 
 CASES: dict[str, Case] = {
     f"POST {_V2}/create": Case(
-        lambda _: Ask(json={"username": f"p{secrets.token_hex(6)}", "password": _PASSWORD}),
+        lambda s: Ask(json={"username": s.name(), "password": _PASSWORD}),
         ("user.created", "role.granted"),
         own=_OWN,
     ),
