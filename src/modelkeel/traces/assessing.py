@@ -98,7 +98,7 @@ class Assessing(Base):
         def work(tx: Tx) -> None:
             row = self._writable(tx, principal, trace_id)
             old = self._found(tx, row, identity)
-            store.assessments.delete(tx, identity)
+            store.assessments.delete(tx, row.seq, identity)
             if old.get("overrides"):
                 store.assessments.overridden(tx, row.seq, str(old["overrides"]), valid=True)
             self._record(tx, principal, "assessment.deleted", row, identity, {}, str(old["assessment_name"]))

@@ -38,8 +38,15 @@ def count(tx: Tx, number: int) -> int:
     return found
 
 
-def put(tx: Tx, number: int, given: Assessment) -> None:
-    """Stores an assessment, in place of one with its id."""
+def put(tx: Tx, number: int, given: Assessment, created: int | None = None) -> None:
+    """Stores an assessment, in place of the trace's one with its id.
+
+    Args:
+        tx: the transaction.
+        number: of the trace.
+        given: the assessment.
+        created: milliseconds since 1970, by which it is sorted; now by default.
+    """
     value = given.value
     number_of = float(value) if isinstance(value, int | float) else None
     row = {
@@ -50,10 +57,10 @@ def put(tx: Tx, number: int, given: Assessment) -> None:
         "value": value if isinstance(value, str) else json.dumps(value),
         "number": number_of,
         "valid": given.content.get("valid") is not False,
-        "created": tx.now,
+        "created": tx.now if created is None else created,
         "content": json.dumps(given.content),
     }
-    tx.upsert(assessment, row, keys=["id"], update=["kind", "name", "value", "number", "valid", "content"])
+    tx.upsert(assessment, row, keys=["trace", "id"], update=["kind", "name", "value", "number", "valid", "content"])
 
 
 def overridden(tx: Tx, number: int, identity: str, *, valid: bool) -> None:
@@ -61,12 +68,13 @@ def overridden(tx: Tx, number: int, identity: str, *, valid: bool) -> None:
     found = find(tx, number, identity)
     if found is not None:
         content = json.dumps({**found, "valid": valid})
-        tx.run(sa.update(assessment).where(assessment.c.id == identity).values(valid=valid, content=content))
+        one = (assessment.c.trace == number, assessment.c.id == identity)
+        tx.run(sa.update(assessment).where(*one).values(valid=valid, content=content))
 
 
-def delete(tx: Tx, identity: str) -> None:
+def delete(tx: Tx, number: int, identity: str) -> None:
     """Removes an assessment."""
-    tx.run(sa.delete(assessment).where(assessment.c.id == identity))
+    tx.run(sa.delete(assessment).where(assessment.c.trace == number, assessment.c.id == identity))
 
 
 def _read(row: sa.Row[Any]) -> dict[str, Any]:

@@ -56,8 +56,8 @@ trace_span = sa.Table(
 assessment = sa.Table(
     "assessment",
     metadata,
+    sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("trace", sa.BigInteger, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("value", sa.Text),
@@ -65,7 +65,6 @@ assessment = sa.Table(
     sa.Column("valid", sa.Boolean, nullable=False),
     sa.Column("created", sa.BigInteger, nullable=False),
     sa.Column("content", sa.Text, nullable=False),
-    sa.Index("ix_assessment_trace", "trace"),
 )
 evaluation_dataset = sa.Table(
     "evaluation_dataset",

@@ -50,8 +50,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "assessment",
+        sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("trace", sa.BigInteger, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("value", sa.Text),
@@ -59,7 +59,6 @@ def upgrade() -> None:
         sa.Column("valid", sa.Boolean, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("content", sa.Text, nullable=False),
-        sa.Index("ix_assessment_trace", "trace"),
     )
     op.create_table(
         "evaluation_dataset",
