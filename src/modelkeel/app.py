@@ -279,6 +279,7 @@ class Keel:
             alias_guard,
             deployment_guard,
         )
+        traces = Traces(database, ledger, authorizer, tracking)
         keel = cls(
             settings,
             home,
@@ -299,8 +300,8 @@ class Keel:
             costs,
             governance,
             Keeping(database, ledger, blobs, authorizer, tracking, registry),
-            Moving(database, ledger, tracking, registry, authorizer),
-            Traces(database, ledger, authorizer, tracking),
+            Moving(database, ledger, tracking, registry, traces, authorizer),
+            traces,
             sender,
             Webhooks(database, ledger, authorizer, sender, sealing),
         )
@@ -373,7 +374,9 @@ def create_app(keel: Keel) -> Litestar:
             code_routes.router(keel.tracking),
             registry_routes.router(keel.registry, keel.tracking),
             moving_routes.imports_router(keel.moving),
-            moving_routes.exports_router(keel.moving, MovingOut(keel.database, keel.tracking, keel.registry)),
+            moving_routes.exports_router(
+                keel.moving, MovingOut(keel.database, keel.tracking, keel.registry, keel.traces)
+            ),
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines, keel.launches),
             serving_routes.router(keel.serving),

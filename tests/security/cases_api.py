@@ -44,6 +44,20 @@ def _session(s: Story) -> str:
     return str(s.api("GET", "sessions")[0]["id"])
 
 
+def _trace(s: Story) -> str:
+    identity = f"tr-{uuid4().hex}"
+    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": s.experiment}}
+    info = {"trace_id": identity, "trace_location": place, "request_time": "2026-01-01T00:00:00Z", "state": "OK"}
+    s.owner.post("/api/3.0/mlflow/traces", json={"trace": {"trace_info": info}}).raise_for_status()
+    return identity
+
+
+def _dataset(s: Story) -> dict[str, str]:
+    asked = {"name": s.name(), "experiment_ids": [s.experiment]}
+    made = s.owner.post("/api/3.0/mlflow/datasets/create", json=asked).raise_for_status()
+    return {"dataset_id": str(made.json()["dataset"]["dataset_id"])}
+
+
 def _run(s: Story) -> dict[str, str]:
     return {"run_id": s.new_pipeline_run()}
 
@@ -353,6 +367,10 @@ _MOVING = {
     "GET exports/runs/{run_id:str}/points": _read(lambda s: Ask(path={"run_id": s.run}, params={"key": "m"})),
     "GET exports/logged-models": _read(lambda s: Ask(params={"experiment": s.experiment})),
     "GET exports/models": _read(lambda _: Ask(), _OWN),
+    "GET exports/traces": _read(lambda s: Ask(params={"experiment": s.experiment})),
+    "GET exports/traces/{trace_id:str}/spans": _read(lambda s: Ask(path={"trace_id": _trace(s)})),
+    "GET exports/evaluation-datasets": _read(lambda _: Ask(), _OWN),
+    "GET exports/evaluation-datasets/{dataset_id:str}/records": _read(lambda s: Ask(path=_dataset(s))),
 }
 
 CASES: dict[str, Case] = _under(

@@ -11,8 +11,20 @@ from rich.markup import escape
 from modelkeel.cli.output import print_json
 from modelkeel.wire.moving import ImportView
 
-_SHOWN = ("experiments", "runs", "points", "files", "logged_models", "models", "versions")
-_WORDS = {"logged_models": "logged models"}
+_SHOWN = (
+    "experiments",
+    "runs",
+    "points",
+    "files",
+    "logged_models",
+    "traces",
+    "spans",
+    "evaluation_datasets",
+    "records",
+    "models",
+    "versions",
+)
+_WORDS = {"logged_models": "logged models", "evaluation_datasets": "evaluation data sets"}
 MOST = 50
 
 
@@ -42,7 +54,7 @@ def print_report(view: ImportView, *, json: bool) -> None:
     console.print(f"Moved from {escape(view.source)}: {listed(counts)}; {counts.get('bytes', 0):,} bytes of files.")
     console.print(
         f"{counts.get('made', 0):,} made, {counts.get('changed', 0):,} changed,"
-        f" {counts.get('same', 0):,} runs and logged models had not changed,"
+        f" {counts.get('same', 0):,} had not changed,"
         f" {counts.get('verified', 0):,} compared by counts and SHA-256."
     )
     if report.ids:

@@ -10,7 +10,7 @@ _NAMES = {
     "inputs": "logged",
     "artifact": "logged deleted imported",
     "logged_model": "created updated finalized deleted tagged purged",
-    "trace": "sealed tagged linked deleted",
+    "trace": "sealed tagged linked deleted imported",
     "assessment": "created updated deleted",
     "evaluation_dataset": "created tagged placed changed deleted",
     "dataset": "created updated deleted",

@@ -7,13 +7,26 @@ import msgspec
 from modelkeel.core.access import Principal
 from modelkeel.core.hashing import digest_of
 from modelkeel.moving import store
+from modelkeel.moving.trace_items import evaluation_item, record_item, trace_item
 from modelkeel.registry.models import ModelVersion, RegisteredModel, Stage
 from modelkeel.registry.service import Registry
 from modelkeel.storage.database import Database
+from modelkeel.traces.service import Traces
 from modelkeel.tracking.exporting import WholeRun
 from modelkeel.tracking.models import ArtifactFile, LoggedModel, Run
 from modelkeel.tracking.service import Tracking
 from modelkeel.wire import moving as wire
+from modelkeel.wire.moving_traces import (
+    ExportedEvaluation,
+    ExportedTrace,
+    RecordsPage,
+    SpansPage,
+    TraceItem,
+    TracesPage,
+    written_digest,
+)
+
+SPANS_AT_ONCE = 16 << 20
 
 
 class MovingOut:
@@ -23,12 +36,14 @@ class MovingOut:
         database: knows what came from where.
         tracking: has experiments, runs and logged models.
         registry: has models and versions.
+        traces: has traces and evaluation data sets.
     """
 
-    def __init__(self, database: Database, tracking: Tracking, registry: Registry) -> None:
+    def __init__(self, database: Database, tracking: Tracking, registry: Registry, traces: Traces) -> None:
         self._db = database
         self._tracking = tracking
         self._registry = registry
+        self._traces = traces
 
     async def experiments(self, principal: Principal) -> list[wire.ExperimentItem]:
         """All that the principal may read, also deleted ones."""
@@ -67,6 +82,37 @@ class MovingOut:
             ):
                 places.setdefault(row.ours, []).append(f"{row.peer}/{row.theirs}")
         return [_model(model, versions, places) for model, versions in found]
+
+    async def traces(self, principal: Principal, experiment: str, after: int, limit: int) -> TracesPage:
+        """Some traces of an experiment, in the order in which they came."""
+        found, more = await self._traces.whole_traces(principal, experiment, after, limit)
+        return TracesPage([_trace(trace_item(held), spans) for held, spans in found], more)
+
+    async def spans(self, principal: Principal, trace: str, start: int) -> SpansPage:
+        """Some spans of a trace."""
+        found, more = await self._traces.spans_from(principal, trace, start, SPANS_AT_ONCE)
+        return SpansPage([content.decode() for content in found], more)
+
+    async def evaluation_datasets(self, principal: Principal) -> list[ExportedEvaluation]:
+        """Evaluation data sets, without their records."""
+        found = await self._traces.whole_datasets(principal)
+        return [
+            ExportedEvaluation(
+                item := evaluation_item(one, keys), written_digest([msgspec.to_builtins(item), one.digest])
+            )
+            for one, keys in found
+        ]
+
+    async def records(self, principal: Principal, dataset: str, after: int, limit: int) -> RecordsPage:
+        """Some records of an evaluation data set, in the order in which they came."""
+        found, more = await self._traces.records_after(principal, dataset, after, limit)
+        return RecordsPage([record_item(one) for one in found], more)
+
+
+def _trace(item: TraceItem, spans: int) -> ExportedTrace:
+    """The mark is empty while a trace goes on: more spans may come."""
+    over = item.state in {"OK", "ERROR"}
+    return ExportedTrace(item, spans, written_digest([msgspec.to_builtins(item), spans]) if over else "")
 
 
 def _run(one: WholeRun) -> wire.ExportedRun:

@@ -9,6 +9,7 @@ from modelkeel.core.access import Principal
 from modelkeel.moving.reading import MovingOut
 from modelkeel.moving.service import Moving
 from modelkeel.wire import moving as wire
+from modelkeel.wire.moving_traces import ExportedEvaluation, RecordsPage, SpansPage, TracesPage
 
 LARGEST_BODY = 64 << 20
 
@@ -98,5 +99,29 @@ def exports_router(moving: Moving, out: MovingOut) -> Router:
     async def models(principal: Principal) -> list[wire.ExportedModel]:
         return await out.models(principal)
 
-    handlers = [here, experiments, runs, points, logged_models, models]
+    @get("/exports/traces", summary="All traces of an experiment, whole but for their spans")
+    async def traces(
+        principal: Principal, experiment: str, after: int = 0, limit: Annotated[int, Parameter(ge=1, le=500)] = 100
+    ) -> TracesPage:
+        return await out.traces(principal, experiment, after, limit)
+
+    @get("/exports/traces/{trace_id:str}/spans", summary="All spans of a trace")
+    async def spans(principal: Principal, trace_id: str, start: Annotated[int, Parameter(ge=0)] = 0) -> SpansPage:
+        return await out.spans(principal, trace_id, start)
+
+    @get("/exports/evaluation-datasets", summary="All evaluation data sets, whole but for their records")
+    async def evaluation_datasets(principal: Principal) -> list[ExportedEvaluation]:
+        return await out.evaluation_datasets(principal)
+
+    @get("/exports/evaluation-datasets/{dataset_id:str}/records", summary="All records of an evaluation data set")
+    async def records(
+        principal: Principal,
+        dataset_id: str,
+        after: Annotated[int, Parameter(ge=0)] = 0,
+        limit: Annotated[int, Parameter(ge=1, le=1000)] = 500,
+    ) -> RecordsPage:
+        return await out.records(principal, dataset_id, after, limit)
+
+    tracked = [here, experiments, runs, points, logged_models, models]
+    handlers = [*tracked, traces, spans, evaluation_datasets, records]
     return Router("/api/v1", route_handlers=handlers, tags=["moving"])

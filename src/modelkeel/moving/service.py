@@ -14,14 +14,17 @@ from modelkeel.core.hashing import digest_of
 from modelkeel.core.ids import uuid7
 from modelkeel.ledger.service import Ledger
 from modelkeel.moving import store
+from modelkeel.moving.ground import Ground
 from modelkeel.moving.models import Base, Origin
 from modelkeel.moving.placing import Placing, agreed
 from modelkeel.registry.models import ModelVersion, Stage, parse_stage
 from modelkeel.registry.service import Registry
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
+from modelkeel.traces.service import Traces
 from modelkeel.tracking.service import Tracking
 from modelkeel.wire import moving as wire
+from modelkeel.wire.moving_traces import RecordsItem, SpansItem
 
 AT_ONCE = 32
 STAGE_TAG = "modelkeel.import.stage"
@@ -37,16 +40,24 @@ class Moving:
         ledger: where state changes are recorded.
         tracking: where experiments, runs and logged models go.
         registry: where models and versions go.
+        traces: where traces and evaluation data sets go.
         authorizer: decides who may import.
     """
 
     def __init__(
-        self, database: Database, ledger: Ledger, tracking: Tracking, registry: Registry, authorizer: Authorizer
+        self,
+        database: Database,
+        ledger: Ledger,
+        tracking: Tracking,
+        registry: Registry,
+        traces: Traces,
+        authorizer: Authorizer,
     ) -> None:
         self._db = database
         self._ledger = ledger
         self._tracking = tracking
         self._registry = registry
+        self._traces = traces
         self._authorizer = authorizer
 
     async def begin(self, principal: Principal, asked: wire.Begin) -> wire.ImportView:
@@ -82,7 +93,8 @@ class Moving:
         self._may(principal)
         found = await self._db.read(lambda tx: self._open(tx, principal, identity))
         default = (await self._tracking.experiment(principal, "0")).id
-        placing = Placing(self._tracking, self._registry, principal, found, identity, default)
+        ground = Ground(self._tracking, self._traces, principal, found, identity)
+        placing = Placing(ground, self._tracking, self._registry, self._traces, default)
         outcomes: list[wire.Outcome] = []
         for _, group in itertools.groupby(items, type):  # what stands later may need what stands before
             of_kind = list(group)
@@ -137,6 +149,8 @@ class Moving:
                     ours = f"{model.id}{slash}{number}"
                 before = store.origin(tx, principal.workspace, asked.peer, kind, theirs)
                 mark = before.mark if before is not None and before.base == base else ""
+                if isinstance(item, RecordsItem) and before is not None:  # it has some of them only
+                    base = {**(before.base or {}), **base}
                 store.set_origin(tx, principal.workspace, asked.peer, kind, theirs, Origin(ours, base, mark))
 
         await self._db.write(work)
@@ -264,10 +278,14 @@ class Moving:
         return str(found.peer)
 
 
-def _name(item: wire.Item) -> str:
+def _name(item: wire.Item) -> str:  # noqa: PLR0911 - one line a kind
     match item:
         case wire.PointsItem():
             return item.run
+        case SpansItem():
+            return item.trace
+        case RecordsItem():
+            return item.dataset
         case wire.FilesItem():
             return item.owner
         case wire.ModelItem():

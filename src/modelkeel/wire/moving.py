@@ -7,8 +7,10 @@ from typing import Literal
 
 import msgspec
 
+from modelkeel.wire.moving_traces import EvaluationItem, RecordsItem, SpansItem, TraceItem
+
 Owner = Literal["run", "logged_model"]
-Tracked = Literal["experiment", "run", "logged_model", "model", "version"]
+Whole = Literal["run", "logged_model", "trace", "evaluation_dataset"]
 
 
 class FileItem(msgspec.Struct, frozen=True):
@@ -183,6 +185,11 @@ class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
         files: how many.
         bytes: of all files.
         tree: `digest_of` [[path, digest, size], …] in order of path.
+        spans: of a trace, how many.
+        assessments: of a trace, how many.
+        links: of a trace, to how many runs.
+        records: of an evaluation data set, how many.
+        content: of these two: `trace_digest` or `records_digest`.
     """
 
     params: int = 0
@@ -192,10 +199,15 @@ class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
     files: int = 0
     bytes: int = 0
     tree: str = ""
+    spans: int = 0
+    assessments: int = 0
+    links: int = 0
+    records: int = 0
+    content: str = ""
 
 
 class DoneItem(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="item", tag="done"):
-    """All of a run or logged model was sent; the server compares.
+    """All of a run, a logged model, a trace or an evaluation data set was sent; the server compares.
 
     Attributes:
         kind: of what.
@@ -206,7 +218,7 @@ class DoneItem(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="item"
         updated: of a logged model, milliseconds since 1970.
     """
 
-    kind: Owner
+    kind: Whole
     id: str
     mark: str
     sent: Summary
@@ -224,6 +236,10 @@ Item = (
     | VersionItem
     | AliasItem
     | StageItem
+    | TraceItem
+    | SpansItem
+    | EvaluationItem
+    | RecordsItem
     | DoneItem
 )
 
@@ -271,9 +287,9 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """Marks, by the source's id, of runs or logged models that are still as they were."""
+    """Marks, by the source's id, of things of a kind that are still as they were."""
 
-    kind: Owner
+    kind: Whole
     marks: dict[str, str]
 
 

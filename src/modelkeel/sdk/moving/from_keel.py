@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from modelkeel.core.errors import NotFound
 from modelkeel.core.points import Point, stored_point
 from modelkeel.sdk.api import Api
-from modelkeel.sdk.moving.source import SourceModel, SourceRegistered, SourceRun
+from modelkeel.sdk.moving.source import SourceEvaluation, SourceModel, SourceRegistered, SourceRun, SourceTrace
 from modelkeel.wire import moving as wire
+from modelkeel.wire.moving_traces import ExportedEvaluation, RecordItem, RecordsPage, SpansPage, TracesPage
 
 NAN = float("nan")
 BATCH = 100
@@ -111,6 +113,38 @@ class KeelSource:
         for one in every:
             if self._everything or one.model.name in self._models:
                 yield SourceRegistered(one.model, one.versions, one.aliases)
+
+    def traces(self, experiment: str) -> Iterator[list[SourceTrace]]:
+        """Traces in the order in which they came, in batches; those of chosen experiments."""
+        after: int | None = 0 if experiment in self._whole else None
+        while after is not None:
+            query = {"experiment": experiment, "after": after, "limit": BATCH}
+            page = self._api.get("/api/v1/exports/traces", query, type=TracesPage)
+            yield [SourceTrace(one.trace, one.mark) for one in page.traces]
+            after = page.next
+
+    def spans(self, trace: str) -> Iterator[list[str]]:
+        """Spans, page by page."""
+        start: int | None = 0
+        while start is not None:
+            page = self._api.get(f"/api/v1/exports/traces/{quote(trace)}/spans", {"start": start}, type=SpansPage)
+            yield page.spans
+            start = page.next
+
+    def evaluations(self) -> Iterator[SourceEvaluation]:
+        """Evaluation data sets of a chosen experiment; with everything, also those of none."""
+        for one in self._api.get("/api/v1/exports/evaluation-datasets", type=list[ExportedEvaluation]):
+            if self._everything or self._whole & set(one.dataset.experiments):
+                yield SourceEvaluation(one.dataset, one.mark)
+
+    def records(self, dataset: str) -> Iterator[list[RecordItem]]:
+        """Records, page by page."""
+        after: int | None = 0
+        while after is not None:
+            path = f"/api/v1/exports/evaluation-datasets/{quote(dataset)}/records"
+            page = self._api.get(path, {"after": after}, type=RecordsPage)
+            yield page.records
+            after = page.next
 
     def _find(self, version: wire.VersionItem) -> None:
         """Notes what stands behind a version, so that it comes along."""

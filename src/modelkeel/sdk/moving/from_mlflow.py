@@ -21,7 +21,8 @@ import msgspec
 from modelkeel.core.errors import InvalidInput, NotFound, Unavailable
 from modelkeel.core.hashing import digest_of, sha256
 from modelkeel.core.points import Point, stored_point
-from modelkeel.sdk.moving.source import SourceModel, SourceRegistered, SourceRun
+from modelkeel.sdk.moving.from_mlflow_traces import MlflowTraces
+from modelkeel.sdk.moving.source import SourceEvaluation, SourceModel, SourceRegistered, SourceRun, SourceTrace
 from modelkeel.wire.moving import (
     DatasetItem,
     ExperimentItem,
@@ -33,6 +34,7 @@ from modelkeel.wire.moving import (
     RunItem,
     VersionItem,
 )
+from modelkeel.wire.moving_traces import RecordItem
 
 BATCH = 100
 PART = 50_000
@@ -75,6 +77,8 @@ class MlflowSource:
         self._sql = _sql_store(self._uri)
         self._chosen: set[str] = set()
         self._roots: dict[str, str] = {}  # where the files of runs and logged models are, as they were met
+        self._met: list[str] = []  # runs of the experiment that was listed last
+        self._traces = MlflowTraces(self._client, self._sql, lambda root: self._repository(self._behind(root)))
 
     def close(self) -> None:
         """Removes the copies."""
@@ -110,13 +114,10 @@ class MlflowSource:
             order = ["attributes.start_time ASC"]
             return self._client.search_runs([experiment], "", ViewType.ALL, BATCH, order, token)
 
-        token = None
-        while True:
-            found = page(token)
+        self._met = []
+        for found in _whole_pages(page):
+            self._met += [one.info.run_id for one in found]
             yield [self._run(one) for one in found]
-            token = found.token
-            if not token:
-                return
 
     def series(self, runs: Sequence[SourceRun]) -> Iterator[tuple[str, str, list[Point]]]:
         """Histories: of a database by one query, else by several readers at once."""
@@ -209,6 +210,22 @@ class MlflowSource:
             )
             yield SourceRegistered(item, versions, aliases, models)
 
+    def traces(self, experiment: str) -> Iterator[list[SourceTrace]]:
+        """Traces, oldest first, in batches."""
+        yield from self._traces.traces(experiment, self._met)
+
+    def spans(self, trace: str) -> Iterator[list[str]]:
+        """The spans of a trace of the last batch."""
+        yield from self._traces.spans(trace)
+
+    def evaluations(self) -> Iterator[SourceEvaluation]:
+        """Evaluation data sets of a chosen experiment; with everything, also those of none."""
+        yield from self._traces.evaluations(self._chosen, only=bool(self._only))
+
+    def records(self, dataset: str) -> Iterator[list[RecordItem]]:
+        """An evaluation data set's records."""
+        yield from self._traces.records(dataset)
+
     def _opened(self, uri: str) -> str:
         scheme = urlsplit(uri).scheme.partition("+")[0]
         if scheme in {"http", "https"}:
@@ -297,6 +314,10 @@ class MlflowSource:
                 else self._client.get_run(owner).info.artifact_uri
             )
             self._roots[owner] = uri
+        return self._behind(str(uri))
+
+    def _behind(self, uri: str) -> str:
+        """Where the files of an address are."""
         parts = urlsplit(uri)
         if parts.scheme == "mlflow-artifacts" and self._artifacts is not None:
             return f"{self._artifacts.rstrip('/')}/{parts.path.lstrip('/')}"
@@ -305,7 +326,7 @@ class MlflowSource:
                 "The artifacts of this database lie behind its tracking server.",
                 hint="Import from the server's URL, or name its artifact folder with --artifacts.",
             )
-        return str(uri)
+        return uri
 
     @cache  # noqa: B019 - lives as long as the import
     def _repository(self, root: str) -> Any:
@@ -393,10 +414,15 @@ class MlflowSource:
 
 
 def _pages(page: Any) -> Iterator[Any]:
+    for found in _whole_pages(page):
+        yield from found
+
+
+def _whole_pages(page: Any) -> Iterator[Any]:
     token = None
     while True:
         found = page(token)
-        yield from found
+        yield found
         token = found.token
         if not token:
             return

@@ -14,11 +14,14 @@ from modelkeel.core.hashing import digest_of, sha256_file
 from modelkeel.core.points import Point, PointsDigest
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.moving.source import Source, SourceModel, SourceRegistered, SourceRun
+from modelkeel.sdk.moving.trace_mover import TraceMover
 from modelkeel.wire import moving as wire
+from modelkeel.wire.moving_traces import SpansItem
 
 POINTS_AT_ONCE = 20_000
 FILES_AT_ONCE = 200
 UPLOADS = 8
+_COUNTED = ("params", "tags", "points", "files", "bytes", "spans", "assessments", "links", "records")
 Progress = Callable[[Counter[str]], None]
 
 
@@ -57,6 +60,9 @@ class Mover:
         self._open: set[str] = set()  # runs and logged models with a conflict: they are asked about again next time
         self._import = ""
         self._peer = ""
+        self._of_traces = TraceMover(
+            source, send=self._send, known=self._known, done=self._done, mark=self._mark, tell=self._tell
+        )
 
     def move(self) -> wire.ImportView:
         """Moves all of it; returns the import with its report.
@@ -72,6 +78,8 @@ class Mover:
                     self._logged_model(model)
                 for batch in self._source.runs(experiment):
                     self._runs(batch)
+                self._of_traces.traces(experiment)
+            self._of_traces.evaluations()
             for registered in self._source.registered():
                 self._registered(registered)
         finally:
@@ -210,7 +218,7 @@ class Mover:
             self._send(stages[start : start + 100])
         self._progress(self.counts)
 
-    def _known(self, kind: wire.Owner, marks: dict[str, str]) -> set[str]:
+    def _known(self, kind: wire.Whole, marks: dict[str, str]) -> set[str]:
         if self._again or not any(marks.values()):
             return set()
         body = wire.Known(kind, marks)
@@ -236,7 +244,8 @@ class Mover:
             agreed = [
                 (item, outcome.here)
                 for item, outcome in zip(items, outcomes, strict=True)
-                if outcome.state not in {"kept", "refused"} and not isinstance(item, wire.PointsItem | wire.DoneItem)
+                if outcome.state not in {"kept", "refused"}
+                and not isinstance(item, wire.PointsItem | SpansItem | wire.DoneItem)
             ]
             if agreed:
                 body = wire.Agreed(self._peer, [item for item, _ in agreed], [here for _, here in agreed])
@@ -253,7 +262,13 @@ class Mover:
             why = f" ({outcome.why})" if outcome.why else ""
             self.differences.append(f"{name} is otherwise here and stays so: {fields}{why}")
         number = outcome.id.rpartition("/")[2] if outcome.item == "version" else outcome.id
-        if outcome.item in {"experiment", "run", "logged_model", "version"} and outcome.here not in {"", number}:
+        if outcome.item in {
+            "experiment",
+            "run",
+            "logged_model",
+            "version",
+            "evaluation_dataset",
+        } and outcome.here not in {"", number}:
             self.ids[f"{outcome.item} {outcome.id}"] = outcome.here
         if outcome.state in {"made", "changed"}:
             self.counts[outcome.state] += 1
@@ -278,6 +293,10 @@ def count(source: Source, progress: Progress = lambda _: None) -> dict[str, int]
             counts["runs"] += len(batch)
             counts["metrics"] += sum(len(run.keys) for run in batch)
             progress(counts)
+        for traces in source.traces(item.id):
+            counts["traces"] += len(traces)
+            progress(counts)
+    counts["evaluation_datasets"] += sum(1 for _ in source.evaluations())
     for one in source.registered():
         counts["models"] += 1
         counts["versions"] += len(one.versions)
@@ -305,12 +324,12 @@ def _compared(sent: wire.Summary, holds: wire.Summary) -> str:
     """What is not the same, in words."""
     counts = [
         f"{getattr(holds, name)} {name} here, {getattr(sent, name)} at the source"
-        for name in ("params", "tags", "points", "files", "bytes")
+        for name in _COUNTED
         if getattr(holds, name) != getattr(sent, name)
     ]
     same = counts or [
         f"other {what} here"
-        for name, what in (("points_digest", "points"), ("tree", "files"))
+        for name, what in (("points_digest", "points"), ("tree", "files"), ("content", "content"))
         if getattr(holds, name) != getattr(sent, name)
     ]
     return "; ".join(same)

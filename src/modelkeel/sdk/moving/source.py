@@ -1,6 +1,6 @@
 """What can be moved from: anything that gives experiments, runs, points, files, models and versions."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from modelkeel.wire.moving import (
     RunItem,
     VersionItem,
 )
+from modelkeel.wire.moving_traces import EvaluationItem, RecordItem, TraceItem
 
 
 class SourceRun(msgspec.Struct, frozen=True):
@@ -59,6 +60,25 @@ class SourceRegistered(msgspec.Struct, frozen=True):
     models: list[SourceModel] = []
 
 
+class SourceTrace(msgspec.Struct, frozen=True):
+    """A trace at a source, without its spans.
+
+    Attributes:
+        item: itself.
+        mark: changes when it does; empty: it may change unseen.
+    """
+
+    item: TraceItem
+    mark: str
+
+
+class SourceEvaluation(msgspec.Struct, frozen=True):
+    """An evaluation data set at a source, without its records; attributes as of `SourceTrace`."""
+
+    item: EvaluationItem
+    mark: str
+
+
 class Source(Protocol):
     """Reads one source. Nothing of it is ever changed."""
 
@@ -90,6 +110,14 @@ class Source(Protocol):
     def registered(self) -> Iterator[SourceRegistered]:
         """Registered models."""
 
+    def traces(self, experiment: str) -> Iterator[Sequence[SourceTrace]]:
+        """An experiment's traces, in batches."""
 
-Progress = Callable[[str, int], None]
-"""Told what was done: a word for it, and how many more."""
+    def spans(self, trace: str) -> Iterator[list[str]]:
+        """Contents of a trace's spans, in parts; see `SpansItem`."""
+
+    def evaluations(self) -> Iterator[SourceEvaluation]:
+        """Evaluation data sets of what was chosen."""
+
+    def records(self, dataset: str) -> Iterator[list[RecordItem]]:
+        """An evaluation data set's records, in parts."""

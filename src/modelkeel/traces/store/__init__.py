@@ -1,5 +1,5 @@
 """All SQL about traces."""
 
-from modelkeel.traces.store import assessments, evaluation, search, traces
+from modelkeel.traces.store import assessments, evaluation, moving, search, traces
 
-__all__ = ["assessments", "evaluation", "search", "traces"]
+__all__ = ["assessments", "evaluation", "moving", "search", "traces"]
