@@ -55,7 +55,7 @@ from modelkeel.monitoring.totals import Totals
 from modelkeel.moving import routes as moving_routes
 from modelkeel.moving.reading import MovingOut
 from modelkeel.moving.service import Moving
-from modelkeel.pipelines import content_routes
+from modelkeel.pipelines import content_routes, step_routes
 from modelkeel.pipelines import routes as pipeline_routes
 from modelkeel.pipelines.content import Content
 from modelkeel.pipelines.launch import Launches
@@ -379,6 +379,7 @@ def create_app(keel: Keel) -> Litestar:
             ),
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines, keel.launches),
+            step_routes.router(keel.pipelines.steps, keel.pipelines.paid, keel.pipelines.reproductions),
             serving_routes.router(keel.serving),
             monitoring_routes.router(keel.monitoring),
             costs_routes.router(keel.costs),

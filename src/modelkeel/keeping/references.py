@@ -64,6 +64,7 @@ REFERENCES: dict[str, tuple[Reference, ...]] = {
         Reference("pipeline_run.capture", Holds.TEXT, owner="run_id"),
         Reference("step_run.output", Holds.TEXT, owner="run_id"),
         Reference("step_run.inputs", Holds.TEXT, owner="run_id"),
+        Reference("step_run.log", owner="run_id"),
         Reference("step_cache.output", Holds.TEXT, owner="run_id"),
     ),
     "monitoring": (

@@ -20,7 +20,7 @@ _NAMES = {
     "alias": "moved deleted",
     "snapshot": "stored",
     "pipeline": "started ended",
-    "step": "ended cached",
+    "step": "approved cached ended rejected",
     "sweep": "started ended",
     "reproduction": "recorded",
     "trigger": "created updated deleted fired",

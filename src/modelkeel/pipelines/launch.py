@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -148,6 +149,14 @@ class Launches:
                 # The worker could empty its folder, but not remove it.
                 await asyncio.to_thread(shutil.rmtree, self._home.folder("scratch") / run, ignore_errors=True)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def cancel(self, principal: Principal, run_id: str, reason: str) -> None:
+        """Ends a run from outside, and its worker at once where that is this server's. See `Pipelines.cancel`."""
+        await self._pipelines.cancel(principal, run_id, reason)
+        child = self._children.get(run_id)
+        if child is not None and child.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
 
     async def _look(self, row: sa.Row[Any]) -> None:
         if row.origin != "launch":

@@ -8,11 +8,12 @@ import msgspec
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import Conflict, InvalidInput
 from modelkeel.core.hashing import is_digest
-from modelkeel.wire.pipelines import Edge, KeyParts, MissReason, StepReport, StepRun, Value
+from modelkeel.wire.pipelines import Approval, Edge, KeyParts, MissReason, StepReport, StepRun, Value
 
 ALIVE = frozenset({"launching", "running"})
 ENDS = frozenset({"finished", "failed", "killed"})
 STEP_ENDS = frozenset({"finished", "failed", "cached"})
+STEP_OPEN = frozenset({"running", "waiting"})
 MAX_NAME = 250
 LOST_MS = 5 * 60_000
 """A run whose process said nothing for so long is lost."""
@@ -66,14 +67,15 @@ def check_name(what: str, name: str) -> None:
         raise InvalidInput(f"The name of a {what} has 1 to {MAX_NAME} characters.")
 
 
-def check_alive(run_id: str, status: str) -> None:
+def check_alive(run_id: str, status: str, error: str = "") -> None:
     """Refuses a change to a run that ended.
 
     Raises:
         Conflict: it did.
     """
     if status not in ALIVE:
-        raise Conflict(f"The pipeline run {run_id} has ended ({status}).", hint="Start another run.")
+        why = f" {error}" if error else ""
+        raise Conflict(f"The pipeline run {run_id} has ended ({status}).{why}", hint="Start another run.")
 
 
 def check_report(report: StepReport) -> None:
@@ -83,14 +85,47 @@ def check_report(report: StepReport) -> None:
         InvalidInput: it does.
     """
     check_name("step", report.name)
-    if report.index < 0 or report.status not in STEP_ENDS | {"running"}:
-        raise InvalidInput("A step has an index from 0 and is `running`, `finished`, `failed` or `cached`.")
+    if report.index < 0 or report.status not in STEP_ENDS | STEP_OPEN:
+        raise InvalidInput("A step has an index from 0 and is `running`, `waiting`, `finished`, `failed` or `cached`.")
+    if (report.status == "waiting") != (report.approval is not None) or (report.approval and report.approval.verdict):
+        raise InvalidInput("A step that waits, and only one that waits, says what it asks; the answer is given to it.")
+    if report.log is not None and not is_digest(report.log):
+        raise InvalidInput("The log of a step is a SHA-256 digest.")
     if report.key is not None and not is_digest(report.key):
         raise InvalidInput("A cache key is a SHA-256 digest.")
     if report.status in {"finished", "cached"} and report.output is None:
         raise InvalidInput(f"A {report.status} step has an output.")
     if report.status == "cached" and (report.key is None or report.paid_by is None):
         raise InvalidInput("A cached step names its key and the run that paid for it.")
+
+
+def check_answer(status: str, asked: bytes | None, report: StepReport) -> bytes | None:
+    """What a step asks, with its answer, as it is stored: a step that waits goes on only when a person said yes.
+
+    Raises:
+        Conflict: nobody did, and the step is told of as done.
+    """
+    if report.status == "waiting" and status != "waiting":
+        return msgspec.json.encode(report.approval)
+    if status == "waiting" and report.status == "finished":
+        verdict = msgspec.json.decode(asked, type=Approval).verdict if asked else ""
+        if verdict != "approved":
+            raise Conflict(f"Nobody has approved {report.name}.")
+    return asked
+
+
+def check_waits(name: str, run_status: str, status: str, asked: bytes | None) -> Approval:
+    """What a step asks that still waits for an answer.
+
+    Raises:
+        Conflict: it does not wait, or somebody answered.
+    """
+    found = msgspec.json.decode(asked, type=Approval) if asked else None
+    if found is None or run_status not in ALIVE or status != "waiting":
+        raise Conflict(f"{name} does not wait for anybody.")
+    if found.verdict:
+        raise Conflict(f"{name} was {found.verdict} by {found.by} already.")
+    return found
 
 
 def miss_reasons(now: KeyParts, last: KeyParts | None) -> list[MissReason]:

@@ -1,5 +1,6 @@
 """Turns rows into what others read."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from modelkeel.core.clock import now_ms, rfc3339
 from modelkeel.pipelines.models import RunUsage, edges
 from modelkeel.wire.pipelines import (
+    Approval,
     CachedStep,
     Capture,
     KeyParts,
@@ -18,15 +20,18 @@ from modelkeel.wire.pipelines import (
     RecordedReproduction,
     Reproduction,
     RunSummary,
+    StepGroup,
     StepRun,
     Value,
 )
 
+_APPROVAL = msgspec.json.Decoder(Approval)
 _CAPTURE = msgspec.json.Decoder(Capture)
 _INPUTS = msgspec.json.Decoder(dict[str, Value])
 _LOGGED = msgspec.json.Decoder(Logged)
 _MISS = msgspec.json.Decoder(list[MissReason])
 _PARTS = msgspec.json.Decoder(KeyParts)
+_CALL = re.compile(r"\[\d+\]$")
 _VALUE = msgspec.json.Decoder(Value)
 
 
@@ -51,6 +56,9 @@ def step_of(row: sa.Row[Any]) -> StepRun:
         logged=_LOGGED.decode(row.logged),
         miss=_MISS.decode(row.miss),
         error=row.error,
+        attempts=row.attempts,
+        log=row.log,
+        approval=_APPROVAL.decode(row.approval) if row.approval else None,
     )
 
 
@@ -93,8 +101,31 @@ def usage_of(row: sa.Row[Any]) -> RunUsage:
     )
 
 
-def run_of(row: sa.Row[Any], step_rows: Sequence[sa.Row[Any]], names: Mapping[str, str]) -> PipelineRun:
-    """A whole run from its rows."""
+def groups_of(rows: Sequence[sa.Row[Any]]) -> list[StepGroup]:
+    """The steps of a run by name, from sums by name and status: `fit`, `fit[2]` and so on are one group."""
+    found: dict[str, list[sa.Row[Any]]] = {}
+    for row in rows:
+        found.setdefault(_CALL.sub("", row.name), []).append(row)
+    return [
+        StepGroup(
+            name=name,
+            steps=sum(row.steps for row in group),
+            status={
+                status: sum(row.steps for row in group if row.status == status)
+                for status in sorted({row.status for row in group})
+            },
+            seconds=sum(int(row.wall_us) for row in group) / 1e6,
+            cpu_seconds=sum(int(row.cpu_us) for row in group) / 1e6,
+            saved_seconds=sum(int(row.saved_us) for row in group) / 1e6,
+        )
+        for name, group in found.items()
+    ]
+
+
+def run_of(
+    row: sa.Row[Any], step_rows: Sequence[sa.Row[Any]], groups: list[StepGroup], names: Mapping[str, str]
+) -> PipelineRun:
+    """A run from its rows, with a part of its steps or all of them."""
     steps = [step_of(step) for step in step_rows]
     capture = _CAPTURE.decode(row.capture) if row.capture else None
     return PipelineRun(
@@ -120,9 +151,12 @@ def run_of(row: sa.Row[Any], step_rows: Sequence[sa.Row[Any]], names: Mapping[st
         machine=capture.machine if capture else {},
         data=capture.data if capture else [],
         reproduces=row.reproduces,
-        cached_steps=sum(step.cached for step in steps),
-        saved_seconds=sum(step.saved_seconds for step in steps),
-        cpu_seconds=sum(step.cpu_seconds for step in steps),
+        resumes=row.resumes,
+        step_count=sum(group.steps for group in groups),
+        cached_steps=sum(group.status.get("cached", 0) for group in groups),
+        saved_seconds=sum(group.saved_seconds for group in groups),
+        cpu_seconds=sum(group.cpu_seconds for group in groups),
+        groups=groups,
         steps=steps,
         edges=edges(steps),
         error=row.error,
@@ -131,7 +165,17 @@ def run_of(row: sa.Row[Any], step_rows: Sequence[sa.Row[Any]], names: Mapping[st
 
 def cached_of(row: sa.Row[Any]) -> CachedStep:
     """A cached step from its row."""
-    return CachedStep(row.key, row.run_id, row.step, _VALUE.decode(row.output), row.wall_us, _LOGGED.decode(row.logged))
+    return CachedStep(
+        row.key, row.run_id, row.step, _VALUE.decode(row.output), row.wall_us, _LOGGED.decode(row.logged), row.created
+    )
+
+
+def resumed_of(row: sa.Row[Any]) -> CachedStep:
+    """A finished step of a run that is resumed; one that is never cached is known by the digest of its parts."""
+    key = row.key or _PARTS.decode(row.parts).digest()
+    run_id, index = (row.paid_by, row.paid_step) if row.status == "cached" else (row.run_id, row.step)
+    wall = row.saved_us if row.status == "cached" else row.wall_us
+    return CachedStep(key, run_id, index, _VALUE.decode(row.output), wall, _LOGGED.decode(row.logged), row.started)
 
 
 def reproduction_of(row: sa.Row[Any], names: Mapping[str, str]) -> RecordedReproduction:

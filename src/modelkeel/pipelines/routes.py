@@ -1,4 +1,4 @@
-"""Pipeline runs, the step cache and reproductions over HTTP."""
+"""Pipeline runs over HTTP."""
 
 from typing import Annotated, Any
 
@@ -10,14 +10,10 @@ from modelkeel.core.access import Principal
 from modelkeel.pipelines.launch import Launches
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.wire.pipelines import (
-    CachedStep,
+    CancelRun,
     Capture,
     EndRun,
-    Lookup,
     PipelineRun,
-    RecordedReproduction,
-    Reports,
-    Reproduction,
     RunSummary,
     Savings,
     Started,
@@ -40,7 +36,7 @@ class LaunchedRun(msgspec.Struct, frozen=True):
 
 
 def router(pipelines: Pipelines, launches: Launches) -> Router:
-    """`/api/v1/pipelines/…`, `/reproductions`."""
+    """`/api/v1/pipelines/…`."""
 
     @post("/pipelines/runs", summary="Start a pipeline run", opt={"writes": "record"})
     async def start(principal: Principal, data: StartRun) -> Started:
@@ -57,12 +53,12 @@ def router(pipelines: Pipelines, launches: Launches) -> Router:
         return await pipelines.runs(principal, pipeline, before, limit)
 
     @get("/pipelines/runs/{run_id:str}", summary="A pipeline run with its steps and graph")
-    async def run(principal: Principal, run_id: str) -> PipelineRun:
-        return await pipelines.run(principal, run_id)
+    async def run(principal: Principal, run_id: str, after: int = -1, limit: Limit = 1000) -> PipelineRun:
+        return await pipelines.run(principal, run_id, after=after, limit=limit)
 
-    @post("/pipelines/runs/{run_id:str}/steps", summary="Report steps", opt={"writes": "record"}, status_code=204)
-    async def report(principal: Principal, run_id: str, data: Reports) -> None:
-        await pipelines.report(principal, run_id, data.steps)
+    @post("/pipelines/runs/{run_id:str}/cancel", summary="Cancel a run", opt={"writes": "record"}, status_code=204)
+    async def cancel(principal: Principal, run_id: str, data: CancelRun) -> None:
+        await launches.cancel(principal, run_id, data.reason)
 
     @put(
         "/pipelines/runs/{run_id:str}/capture",
@@ -77,21 +73,9 @@ def router(pipelines: Pipelines, launches: Launches) -> Router:
     async def end(principal: Principal, run_id: str, data: EndRun) -> None:
         await pipelines.end(principal, run_id, data)
 
-    @post("/pipelines/cache", summary="Which results are there already?", opt={"writes": "nothing"}, status_code=200)
-    async def lookup(principal: Principal, data: Lookup) -> list[CachedStep]:
-        return await pipelines.lookup(principal, data.keys)
-
     @get("/pipelines/savings", summary="What the cache has spared")
     async def savings(principal: Principal) -> Savings:
         return await pipelines.savings(principal)
-
-    @post("/reproductions", summary="Record a verdict on a rerun", opt={"writes": "record"})
-    async def record(principal: Principal, data: Reproduction) -> RecordedReproduction:
-        return await pipelines.record_reproduction(principal, data)
-
-    @get("/reproductions", summary="Verdicts on reruns, newest first")
-    async def reproductions(principal: Principal, run_id: str | None = None) -> list[RecordedReproduction]:
-        return await pipelines.reproductions(principal, run_id)
 
     return Router(
         "/api/v1",
@@ -100,13 +84,10 @@ def router(pipelines: Pipelines, launches: Launches) -> Router:
             launch,
             runs,
             run,
-            report,
+            cancel,
             capture,
             end,
-            lookup,
             savings,
-            record,
-            reproductions,
         ],
         tags=["pipelines"],
     )

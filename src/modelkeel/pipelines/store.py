@@ -33,6 +33,7 @@ pipeline_run = sa.Table(
     sa.Column("snapshot", sa.Text),
     sa.Column("capture", sa.LargeBinary),
     sa.Column("reproduces", sa.Text),
+    sa.Column("resumes", sa.Text),
     sa.Column("started", sa.BigInteger, nullable=False),
     sa.Column("seen", sa.BigInteger, nullable=False),
     sa.Column("ended", sa.BigInteger),
@@ -65,6 +66,9 @@ step_run = sa.Table(
     sa.Column("paid_step", sa.BigInteger),
     sa.Column("saved_us", sa.BigInteger, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
+    sa.Column("attempts", sa.BigInteger, nullable=False),
+    sa.Column("log", sa.Text),
+    sa.Column("approval", sa.LargeBinary),
 )
 step_cache = sa.Table(
     "step_cache",
@@ -190,21 +194,57 @@ def put_step(tx: Tx, row: Mapping[str, Any]) -> None:
     tx.upsert(step_run, row, keys=["run_id", "step"], update=names)
 
 
-def steps(tx: Tx, run_id: str) -> Sequence[sa.Row[Any]]:
-    return tx.all(sa.select(step_run).where(step_run.c.run_id == run_id).order_by(step_run.c.step))
-
-
-def known_steps(tx: Tx, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[str, bytes]]:
-    """Status and miss reasons of those steps that were told of before."""
+def steps(tx: Tx, run_id: str, *, after: int = -1, limit: int | None = None) -> Sequence[sa.Row[Any]]:
+    """Steps in their order, from the one behind `after`."""
     s = step_run.c
-    query = sa.select(s.step, s.status, s.miss).where(s.run_id == run_id, s.step.in_(indexes))
-    return {row.step: (row.status, row.miss) for row in tx.all(query)} if indexes else {}
+    return tx.all(sa.select(step_run).where(s.run_id == run_id, s.step > after).order_by(s.step).limit(limit))
+
+
+def step(tx: Tx, run_id: str, index: int) -> sa.Row[Any] | None:
+    s = step_run.c
+    return tx.one(sa.select(step_run).where(s.run_id == run_id, s.step == index))
+
+
+def finished_steps(tx: Tx, run_id: str) -> Sequence[sa.Row[Any]]:
+    """Steps of a run whose results are there."""
+    s = step_run.c
+    ended = s.status.in_(["finished", "cached"]) & s.output.is_not(None) & s.parts.is_not(None)
+    return tx.all(sa.select(step_run).where(s.run_id == run_id, ended))
+
+
+def step_sums(tx: Tx, run_id: str) -> Sequence[sa.Row[Any]]:
+    """Counts and sums over the steps of a run by name and status, in the order of their first step."""
+    s = step_run.c
+    query = sa.select(
+        s.name,
+        s.status,
+        sa.func.min(s.step).label("first"),
+        sa.func.count().label("steps"),
+        sa.func.sum(s.wall_us).label("wall_us"),
+        sa.func.sum(s.cpu_us).label("cpu_us"),
+        sa.func.sum(s.saved_us).label("saved_us"),
+    )
+    return tx.all(query.where(s.run_id == run_id).group_by(s.name, s.status).order_by("first"))
+
+
+def known_steps(tx: Tx, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[str, bytes, bytes | None]]:
+    """Status, miss reasons and approval of those steps that were told of before."""
+    s = step_run.c
+    query = sa.select(s.step, s.status, s.miss, s.approval).where(s.run_id == run_id, s.step.in_(indexes))
+    return {row.step: (row.status, row.miss, row.approval) for row in tx.all(query)} if indexes else {}
 
 
 def stop_steps(tx: Tx, run_id: str, error: str) -> None:
     """Steps that never ended fail with their run."""
     s = step_run.c
-    tx.run(sa.update(step_run).where(s.run_id == run_id, s.status == "running").values(status="failed", error=error))
+    open_ = s.status.in_(["running", "waiting"])
+    tx.run(sa.update(step_run).where(s.run_id == run_id, open_).values(status="failed", error=error))
+
+
+def answer(tx: Tx, run_id: str, index: int, approval: bytes) -> None:
+    """Notes what a person said to a waiting step."""
+    s = step_run.c
+    tx.run(sa.update(step_run).where(s.run_id == run_id, s.step == index).values(approval=approval))
 
 
 def publish(tx: Tx, row: Mapping[str, Any]) -> None:

@@ -9,8 +9,11 @@ from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 import msgspec
 
 from modelkeel.core.errors import InvalidInput
+from modelkeel.core.quantities import seconds, size
 from modelkeel.core.secrets import check_name
-from modelkeel.sdk.running.run import current
+from modelkeel.sdk.running.mapping import rows
+from modelkeel.sdk.running.options import Options
+from modelkeel.sdk.running.run import current, is_inside_step
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,23 +26,15 @@ class Step(Generic[P, R]):
         name: the function's name.
         function: the plain function.
         signature: of the function.
-        cache: whether its result may come from the cache and goes into it.
-        data: files and folders from outside that it reads, relative to the project's folder.
-        secrets: names of secrets that it may ask for.
+        options: how it runs.
     """
 
-    def __init__(
-        self, function: Callable[P, R], *, cache: bool, data: Iterable[str | Path], secrets: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, function: Callable[P, R], options: Options) -> None:
         functools.update_wrapper(self, function)
         self.name = function.__name__
         self.function = function
         self.signature = inspect.signature(function)
-        self.cache = cache
-        self.data = tuple(str(path) for path in data)
-        self.secrets = frozenset(secrets)
-        for name in self.secrets:
-            check_name(name)
+        self.options = options
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         run = current()
@@ -47,6 +42,29 @@ class Step(Generic[P, R]):
             return self.function(*args, **kwargs)
         result: R = run.call(self, args, kwargs)
         return result
+
+    def map(self, *items: Iterable[Any], workers: int | None = None, **same: Any) -> list[R]:
+        """The step over many items, as `map` does it: each is a call with its own result in the cache.
+
+        A first item runs in this process. Where the rest promises to take more than a second, it runs in worker
+        processes, as many at once as the run has. Outside a run this is a plain loop.
+
+        Args:
+            items: a list for each positional argument, all of one length.
+            workers: how many items run at once, each in a process of its own; the run's own number by default.
+            same: further arguments, the same for every item.
+
+        Returns:
+            The results in the order of the items.
+
+        Raises:
+            InvalidInput: no list, or lists of different length.
+        """
+        run = current()
+        if run is None or run.inside:
+            function: Callable[..., R] = self.function
+            return [function(*row, **same) for row in rows(self.name, items)]
+        return run.map(self, items, same, workers)
 
 
 class Pipeline(Generic[P, R]):
@@ -65,7 +83,11 @@ class Pipeline(Generic[P, R]):
         self.signature = inspect.signature(function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.function(*args, **kwargs)
+        run = current()
+        if run is None or run.inside:
+            return self.function(*args, **kwargs)
+        with run.calls.group(self.name):  # a pipeline within a pipeline: its steps go by its name
+            return self.function(*args, **kwargs)
 
     def params(self, given: dict[str, Any]) -> dict[str, Any]:
         """All parameters, checked against the annotations; texts are read as what is annotated.
@@ -94,13 +116,32 @@ class Pipeline(Generic[P, R]):
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
 def step(
-    *, cache: bool = True, data: Iterable[str | Path] = (), secrets: Iterable[str] = ()
+    *,
+    cache: bool = True,
+    expires: str | float | None = None,
+    retries: int = 0,
+    backoff: float = 1.0,
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception,
+    timeout: str | float | None = None,
+    cpu: float = 1.0,
+    memory: str | int | None = None,
+    gpu: float = 0.0,
+    data: Iterable[str | Path] = (),
+    secrets: Iterable[str] = (),
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
     function: Callable[..., Any] | None = None,
     /,
     *,
     cache: bool = True,
+    expires: str | float | None = None,
+    retries: int = 0,
+    backoff: float = 1.0,
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception,
+    timeout: str | float | None = None,
+    cpu: float = 1.0,
+    memory: str | int | None = None,
+    gpu: float = 0.0,
     data: Iterable[str | Path] = (),
     secrets: Iterable[str] = (),
 ) -> Any:
@@ -109,16 +150,38 @@ def step(
     Args:
         function: when used without arguments.
         cache: whether its result may come from the cache and goes into it.
+        expires: a cached result that is older counts as none: `12h`, `7d`, or seconds.
+        retries: how often it is tried again after a failure.
+        backoff: seconds before the first retry; each further pause is twice as long, up to five minutes.
+        retry_on: the exceptions after which it is tried again.
+        timeout: how long one try may take: `90s`, `2h`, or seconds. The step runs in a process of its own, which is
+            killed then; one that is defined in a notebook runs here and is interrupted.
+        cpu: processors that it needs: fewer such steps run at once.
+        memory: memory that it needs, `2GiB` or bytes; likewise.
+        gpu: graphics processors that it needs; a Ray cluster is asked for them.
         data: files and folders from outside that it reads, relative to the project's folder: their content is part
             of the cache key, and is stored with the run.
         secrets: names of secrets that it may ask for with `keel.secret`.
 
     Raises:
-        InvalidInput: one of the secrets' names is none.
+        InvalidInput: one of the secrets' names is none, or a number is out of its range.
     """
-    if function is not None:
-        return Step(function, cache=cache, data=data, secrets=secrets)
-    return lambda function: Step(function, cache=cache, data=data, secrets=secrets)
+    options = Options(
+        cache=cache,
+        expires=None if expires is None else seconds(expires),
+        retries=retries,
+        backoff=backoff,
+        retry_on=retry_on if isinstance(retry_on, tuple) else (retry_on,),
+        timeout=None if timeout is None else seconds(timeout),
+        cpu=cpu,
+        memory=0 if memory is None else size(memory),
+        gpu=gpu,
+        data=tuple(str(path) for path in data),
+        secrets=frozenset(secrets),
+    )
+    for name in options.secrets:
+        check_name(name)
+    return Step(function, options) if function is not None else lambda function: Step(function, options)
 
 
 @overload
@@ -147,8 +210,13 @@ def data(source: Any, *, name: str | None = None) -> Any:
         name: under which it is known; a path's own text by default.
 
     Raises:
-        InvalidInput: no name is given for something that is no path.
+        InvalidInput: no name is given for something that is no path, or it is called in a step, whose key is fixed.
     """
+    if is_inside_step():
+        raise InvalidInput(
+            "keel.data is called in a step.",
+            hint="Call it in the pipeline and hand its result in, or declare it with @keel.step(data=[…]).",
+        )
     if name is None and not isinstance(source, str | Path):
         raise InvalidInput("Data that is no path needs a name.", hint="Write keel.data(table, name='…').")
     run = current()

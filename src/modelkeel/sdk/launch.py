@@ -14,13 +14,16 @@ from modelkeel.sdk.api import Api
 from modelkeel.sdk.authoring import Pipeline
 from modelkeel.sdk.capture import environment
 from modelkeel.sdk.code import reached_code
+from modelkeel.sdk.engines.placing import ReachedRun
+from modelkeel.sdk.engines.workers import INSIDE
 from modelkeel.sdk.project import project_root, search_paths
 from modelkeel.sdk.running import seeds
 from modelkeel.sdk.running.capturing import Capturing
+from modelkeel.sdk.running.hits import Hits
 from modelkeel.sdk.running.imports import ImportWatch
 from modelkeel.sdk.running.lazy import unwrap
-from modelkeel.sdk.running.recorder import Recorder, patiently
-from modelkeel.sdk.running.run import Listener, RunContext, current, running
+from modelkeel.sdk.running.recorder import patiently
+from modelkeel.sdk.running.run import Hear, Listener, RunContext, Setting, current, running
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.wire.pipelines import EndRun, Environment, Snapshot, Started, StartRun, Value
 
@@ -81,6 +84,9 @@ def run(
     api: Api | None = None,
     listener: Listener | None = None,
     rerun: Rerun | None = None,
+    resume: str | None = None,
+    workers: int | None = None,
+    hear: Hear | None = None,
 ) -> Result:
     """Runs a pipeline: steps from the cache where nothing they depend on changed, everything recorded.
 
@@ -93,6 +99,9 @@ def run(
         api: the server; the environment's by default.
         listener: told of each step's start and end.
         rerun: for processes that Modelkeel starts itself.
+        resume: an ended run of this pipeline, whose finished steps are taken as they are, cached or not.
+        workers: how many items of a map run at once; the processors of this machine by default.
+        hear: gets what a step prints in another process, with the step's name.
 
     Raises:
         InvalidInput: a parameter does not fit, or a pipeline runs already.
@@ -100,6 +109,8 @@ def run(
     """
     if not isinstance(pipeline, Pipeline):
         raise InvalidInput(f"{pipeline!r} is no pipeline.", hint="Decorate the function with @keel.pipeline.")
+    if INSIDE in os.environ:
+        raise ReachedRun  # a worker process imports the file for its steps
     if current() is not None:
         raise InvalidInput("A pipeline runs already.", hint="Inside a pipeline, call another one as a function.")
     given = pipeline.params(dict(params or {}))
@@ -121,19 +132,27 @@ def run(
         run_id=rerun.run_id if rerun else None,
         reproduces=rerun.reproduces if rerun else None,
         cache=cache,
+        resumes=resume,
     )
     started = patiently(lambda: server.post(RUNS, wanted, type=Started))
     context = RunContext(
-        api=server,
-        run_id=started.run_id,
-        root=root,
-        seed=seed,
-        cache=cache,
-        known={found.key: found for found in started.known},
-        tracked=TrackedRun(server, started.run_id),
-        recorder=Recorder(server, started.run_id),
-        listeners=[listener] if listener else [],
-        restored=(rerun and rerun.data) or {},
+        Setting(
+            api=server,
+            run_id=started.run_id,
+            root=root,
+            seed=seed,
+            hits=Hits(
+                server,
+                cache,
+                {found.key: found for found in started.known},
+                {found.key: found for found in started.resumed},
+            ),
+            tracked=TrackedRun(server, started.run_id),
+            workers=workers or len(os.sched_getaffinity(0)),
+            listeners=[listener] if listener else [],
+            hear=hear or (lambda _name, text: print(text, end="")),
+            restored=(rerun and rerun.data) or {},
+        )
     )
     capturing = Capturing(
         root,
@@ -177,6 +196,9 @@ def _go(context: RunContext, pipeline: Pipeline[..., Any], params: dict[str, Any
         context.recorder.flush()
         return output
     except BaseException as failure:
+        ended = context.recorder.ended
+        if isinstance(failure, KeyboardInterrupt) and ended is not None:
+            raise ended from None  # somebody cancelled the run
         status = "killed" if isinstance(failure, KeyboardInterrupt) else "failed"
         error = secrets.redact(f"{type(failure).__name__}: {failure}")[:1000]
         raise

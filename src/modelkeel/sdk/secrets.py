@@ -75,6 +75,11 @@ def redact(text: str) -> str:
     return text
 
 
+def looked_up() -> bool:
+    """Whether this process knows any secret's value."""
+    return bool(_seen)
+
+
 def held_in(content: bytes) -> str | None:
     """The name of a secret whose value stands in some bytes, as it is or as JSON writes it; or None."""
     forms = ((form, name) for value, name in tuple(_seen.items()) for form in (value, json.dumps(value)[1:-1]))

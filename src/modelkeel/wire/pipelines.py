@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from modelkeel.core.hashing import digest_of
+
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True):
     """A typed artifact by its content.
@@ -59,6 +61,10 @@ class KeyParts(msgspec.Struct, frozen=True):
     python: str
     seed: int
 
+    def digest(self) -> str:
+        """The key itself: SHA-256 over the parts as canonical JSON."""
+        return digest_of(msgspec.to_builtins(self))
+
 
 class Logged(msgspec.Struct, frozen=True):
     """What a step logged to its MLflow run: a run that takes the step's result from the cache gets it too."""
@@ -77,6 +83,7 @@ class CachedStep(msgspec.Struct, frozen=True):
         output: its result.
         wall_us: microseconds that it took.
         logged: what it logged.
+        created: when, in milliseconds since 1970.
     """
 
     key: str
@@ -85,6 +92,7 @@ class CachedStep(msgspec.Struct, frozen=True):
     output: Value
     wall_us: int
     logged: Logged = msgspec.field(default_factory=Logged)  # hashable defaults only: the OpenAPI writer hashes them
+    created: int = 0
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -176,6 +184,7 @@ class StartRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         run_id: a run that the server made already (a launched run).
         reproduces: the run that this one reruns.
         cache: whether steps may be taken from the cache.
+        resumes: the run that this one resumes: results of its finished steps are taken, cached or not.
     """
 
     pipeline: str
@@ -191,13 +200,22 @@ class StartRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run_id: str | None = None
     reproduces: str | None = None
     cache: bool = True
+    resumes: str | None = None
 
 
 class Started(msgspec.Struct, frozen=True):
-    """The run's id, and what its last finished run paid for: a rerun of the same needs no further question."""
+    """The run's id, and what need not be computed.
+
+    Attributes:
+        run_id: of the run.
+        known: what the pipeline's last finished run paid for: a rerun of the same needs no further question.
+        resumed: finished steps of the run that this one resumes; a step that is never cached stands here under the
+            digest of its key's parts.
+    """
 
     run_id: str
     known: list[CachedStep]
+    resumed: list[CachedStep] = []
 
 
 class Lookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -215,13 +233,46 @@ class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: list[DataInput] = []
 
 
+class Approval(msgspec.Struct, frozen=True):
+    """What a step asks of a person, and what became of it.
+
+    Attributes:
+        question: as the pipeline puts it.
+        own: whether the one who started the run may answer.
+        verdict: `approved` or `rejected`; empty: nobody answered.
+        by: who answered.
+        reason: in their words.
+        decided: when.
+    """
+
+    question: str
+    own: bool = False
+    verdict: str = ""
+    by: str = ""
+    reason: str = ""
+    decided: str = ""
+
+
+class Decide(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers a step that waits for a person."""
+
+    approve: bool
+    reason: str = ""
+
+
+class CancelRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ends a run from outside."""
+
+    reason: str = ""
+
+
 class StepReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What became of a step.
 
     Attributes:
         index: its place in the run, from 0.
         name: the function's name.
-        status: `running`, `finished`, `failed` or `cached`.
+        status: `running`, `waiting` (for a person), `finished`, `failed` or `cached`.
         key: the cache key; none: the step is never cached.
         parts: what the key was made of.
         inputs: arguments by name.
@@ -233,8 +284,11 @@ class StepReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         paid_by: run that paid for a cached result.
         paid_step: index of the step in that run.
         saved_us: microseconds that the cached result took then.
-        error: the last line of a failure.
+        error: the last line of a failure; of a step that runs: of the try before.
         logged: what it logged.
+        attempt: number of the try, from 1.
+        log: blob of what the step printed.
+        approval: what a waiting step asks.
     """
 
     index: int
@@ -253,6 +307,9 @@ class StepReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     saved_us: int = 0
     error: str = ""
     logged: Logged = msgspec.field(default_factory=Logged)  # hashable defaults only: the OpenAPI writer hashes them
+    attempt: int = 1
+    log: str | None = None
+    approval: Approval | None = None
 
 
 class Reports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -296,6 +353,29 @@ class StepRun(msgspec.Struct, frozen=True, kw_only=True):
     logged: Logged
     miss: list[MissReason]
     error: str
+    attempts: int
+    log: str | None
+    approval: Approval | None
+
+
+class StepGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """All calls of one step in a run, summed up.
+
+    Attributes:
+        name: of the step.
+        steps: how many calls.
+        status: how many calls by status.
+        seconds: what those that ran took.
+        cpu_seconds: processor time of those.
+        saved_seconds: what cached ones took when they ran.
+    """
+
+    name: str
+    steps: int
+    status: dict[str, int]
+    seconds: float
+    cpu_seconds: float
+    saved_seconds: float
 
 
 class Edge(msgspec.Struct, frozen=True):
@@ -338,6 +418,11 @@ class PipelineRun(msgspec.Struct, frozen=True, kw_only=True):
         reason: why the server started it.
         code: digest of everything that the pipeline function reaches.
         reproduces: the run that it reruns.
+        resumes: the run that it resumed.
+        step_count: how many steps it has; `steps` may be a part of them.
+        groups: the steps by name.
+        steps: in their order, from the one asked for.
+        edges: results that travel to those steps.
     """
 
     run_id: str
@@ -362,9 +447,12 @@ class PipelineRun(msgspec.Struct, frozen=True, kw_only=True):
     machine: dict[str, Any]
     data: list[DataInput]
     reproduces: str | None
+    resumes: str | None
+    step_count: int
     cached_steps: int
     saved_seconds: float
     cpu_seconds: float
+    groups: list[StepGroup]
     steps: list[StepRun]
     edges: list[Edge]
     error: str

@@ -49,9 +49,9 @@ async def test_a_run_from_start_to_end_leaves_one_entry_for_each_change(keel: Ke
     blob = await keel.content.put(me, _content(b"result"))
     output = Value("bytes", blob.digest, blob.size)
     running = msgspec.structs.replace(_finished(output), status="running", output=None)
-    await keel.pipelines.report(me, run, [running])
-    await keel.pipelines.report(me, run, [_finished(output)])
-    await keel.pipelines.report(me, run, [_finished(output)])
+    await keel.pipelines.steps.report(me, run, [running])
+    await keel.pipelines.steps.report(me, run, [_finished(output)])
+    await keel.pipelines.steps.report(me, run, [_finished(output)])
     await keel.pipelines.end(me, run, EndRun("finished"))
     await keel.pipelines.end(me, run, EndRun("finished"))
     found = await keel.pipelines.run(me, run)
@@ -65,14 +65,14 @@ async def test_a_finished_step_is_known_to_the_next_run_and_paid_for_once(keel: 
     me = keel.identity.anonymous()
     first = (await keel.pipelines.start(me, START)).run_id
     blob = await keel.content.put(me, _content(b"result"))
-    await keel.pipelines.report(me, first, [_finished(Value("bytes", blob.digest, blob.size))])
+    await keel.pipelines.steps.report(me, first, [_finished(Value("bytes", blob.digest, blob.size))])
     await keel.pipelines.end(me, first, EndRun("finished"))
     second = await keel.pipelines.start(me, START)
     assert [(c.key, c.run_id, c.logged.metrics) for c in second.known] == [(KEY, first, {"m": 0.5})]
     lie = StepReport(
         0, "load", "cached", KEY, PARTS, {}, Value("bytes", "0" * 64, 1), paid_by="nobody", saved_us=10**12
     )
-    await keel.pipelines.report(me, second.run_id, [lie])
+    await keel.pipelines.steps.report(me, second.run_id, [lie])
     step = (await keel.pipelines.run(me, second.run_id)).steps[0]
     assert (step.cached, step.paid_by, step.saved_seconds) == (True, first, 5.0)
     assert step.output is not None
@@ -84,11 +84,11 @@ async def test_what_a_person_cached_never_flows_into_a_run_that_the_server_start
     me = keel.identity.anonymous()
     first = (await keel.pipelines.start(me, START)).run_id
     blob = await keel.content.put(me, _content(b"poison"))
-    await keel.pipelines.report(me, first, [_finished(Value("bytes", blob.digest, blob.size))])
+    await keel.pipelines.steps.report(me, first, [_finished(Value("bytes", blob.digest, blob.size))])
     await keel.pipelines.end(me, first, EndRun("finished"))
     launched = await keel.identity.service_account(me.workspace, "pipelines", [Role.CONTRIBUTOR])
-    assert len(await keel.pipelines.lookup(me, [KEY])) == 1
-    assert await keel.pipelines.lookup(launched, [KEY]) == []
+    assert len(await keel.pipelines.paid.lookup(me, [KEY])) == 1
+    assert await keel.pipelines.paid.lookup(launched, [KEY]) == []
     assert (await keel.pipelines.start(launched, START)).known == []
 
 
@@ -96,13 +96,13 @@ async def test_a_lost_or_cut_result_is_a_miss(keel: Keel) -> None:
     me = keel.identity.anonymous()
     run = (await keel.pipelines.start(me, START)).run_id
     blob = await keel.content.put(me, _content(b"result"))
-    await keel.pipelines.report(me, run, [_finished(Value("bytes", blob.digest, blob.size))])
-    assert len(await keel.pipelines.lookup(me, [KEY])) == 1
+    await keel.pipelines.steps.report(me, run, [_finished(Value("bytes", blob.digest, blob.size))])
+    assert len(await keel.pipelines.paid.lookup(me, [KEY])) == 1
     place = keel.home.path / "blobs" / "chunks" / blob.digest[:2] / blob.digest
     place.write_bytes(b"cut")
-    assert await keel.pipelines.lookup(me, [KEY]) == []
+    assert await keel.pipelines.paid.lookup(me, [KEY]) == []
     place.unlink()
-    assert await keel.pipelines.lookup(me, [KEY]) == []
+    assert await keel.pipelines.paid.lookup(me, [KEY]) == []
 
 
 async def test_damaged_content_is_written_again_only_by_a_repair(keel: Keel) -> None:
@@ -120,7 +120,7 @@ async def test_a_result_whose_content_is_not_stored_is_refused_whole(keel: Keel)
     me = keel.identity.anonymous()
     run = (await keel.pipelines.start(me, START)).run_id
     with pytest.raises(InvalidInput, match="not stored"):
-        await keel.pipelines.report(me, run, [_finished(Value("bytes", sha256(b"nowhere"), 7))])
+        await keel.pipelines.steps.report(me, run, [_finished(Value("bytes", sha256(b"nowhere"), 7))])
     assert (await keel.pipelines.run(me, run)).steps == []
 
 
@@ -129,7 +129,7 @@ async def test_only_the_one_who_started_a_run_adds_to_it(keel: Keel) -> None:
     run = (await keel.pipelines.start(me, START)).run_id
     other = _other("other", me.workspace)
     with pytest.raises(PermissionDenied):
-        await keel.pipelines.report(other, run, [_finished(Value("json", sha256(b"1"), 1, "1"))])
+        await keel.pipelines.steps.report(other, run, [_finished(Value("json", sha256(b"1"), 1, "1"))])
     with pytest.raises(PermissionDenied):
         await keel.pipelines.end(other, run, EndRun("failed"))
 
@@ -138,8 +138,8 @@ async def test_workspaces_see_nothing_of_each_other(keel: Keel) -> None:
     me, stranger = keel.identity.anonymous(), _other("stranger", "elsewhere")
     run = (await keel.pipelines.start(me, START)).run_id
     blob = await keel.content.put(me, _content(b"result"))
-    await keel.pipelines.report(me, run, [_finished(Value("bytes", blob.digest, blob.size))])
-    assert await keel.pipelines.lookup(stranger, [KEY]) == []
+    await keel.pipelines.steps.report(me, run, [_finished(Value("bytes", blob.digest, blob.size))])
+    assert await keel.pipelines.paid.lookup(stranger, [KEY]) == []
     assert await keel.content.held(stranger, [blob.digest]) == []
     with pytest.raises(NotFound):
         await keel.content.find(stranger, blob.digest)
@@ -152,11 +152,11 @@ async def test_nothing_is_added_to_a_run_that_ended(keel: Keel) -> None:
     me = keel.identity.anonymous()
     run = (await keel.pipelines.start(me, START)).run_id
     running = StepReport(0, "load", "running")
-    await keel.pipelines.report(me, run, [running])
+    await keel.pipelines.steps.report(me, run, [running])
     await keel.pipelines.end(me, run, EndRun("killed"))
     assert (await keel.pipelines.run(me, run)).steps[0].status == "failed"
     with pytest.raises(Conflict):
-        await keel.pipelines.report(me, run, [running])
+        await keel.pipelines.steps.report(me, run, [running])
     with pytest.raises(Conflict):
         await keel.pipelines.end(me, run, EndRun("finished"))
 
@@ -194,8 +194,8 @@ async def test_a_verdict_belongs_to_a_rerun_of_that_very_run(keel: Keel) -> None
         differences=[],
     )
     with pytest.raises(InvalidInput, match="no rerun"):
-        await keel.pipelines.record_reproduction(me, verdict)
-    recorded = await keel.pipelines.record_reproduction(me, msgspec.structs.replace(verdict, rerun_id=again))
+        await keel.pipelines.reproductions.record(me, verdict)
+    recorded = await keel.pipelines.reproductions.record(me, msgspec.structs.replace(verdict, rerun_id=again))
     assert (await keel.ledger.entries(me, types=["reproduction.recorded"]))[0].index == recorded.entry
     assert (await keel.pipelines.run(me, again)).origin == "reproduce"
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from modelkeel.core.hashing import digest_of
 from modelkeel.wire.pipelines import KeyParts, Value
 
 
@@ -28,11 +27,6 @@ def parts_of(
         python=python,
         seed=seed,
     )
-
-
-def key_of(parts: KeyParts) -> str:
-    """The key itself."""
-    return digest_of(msgspec.to_builtins(parts))
 
 
 def from_step(value: Value) -> bool:

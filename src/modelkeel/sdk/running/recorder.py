@@ -5,19 +5,23 @@ server never knows of a result that it lacks. A server that is away for a while 
 """
 
 import functools
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from modelkeel.core.errors import KeelError, Unavailable
+from modelkeel.core.errors import Conflict, KeelError, Unavailable
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.values import Content
 from modelkeel.wire.pipelines import Held, Reports, StepReport
 
 R = TypeVar("R")
-BEAT_SECONDS = 10.0
+BEAT_SECONDS = 3.0
+"""So soon a run hears that somebody cancelled it."""
+AT_ONCE = 500
+"""Reports in one message."""
 PATIENCE_SECONDS = 60.0
 ASK_FIRST = 64 << 10
 PIECE = 1 << 20
@@ -29,6 +33,9 @@ class Recorder:
     Args:
         api: the server.
         run_id: of the run.
+
+    Attributes:
+        ended: what the server said when it no longer took reports: somebody ended the run.
     """
 
     def __init__(self, api: Api, run_id: str) -> None:
@@ -38,7 +45,9 @@ class Recorder:
         self._busy = False
         self._closed = False
         self._error: KeelError | None = None
+        self.ended: Conflict | None = None
         self._changed = threading.Condition()
+        self._owner = threading.current_thread()
         self._thread = threading.Thread(target=self._work, name="keel-record", daemon=True)
         self._thread.start()
 
@@ -87,13 +96,24 @@ class Recorder:
             except KeelError as error:
                 with self._changed:
                     self._error = error
+                if isinstance(error, Conflict):
+                    self._end(error)
+                    return
 
     def _send(self, batch: list[tuple[StepReport, dict[str, Content], bool]]) -> None:
         for _, content, repair in batch:
             store_content(self._api, content, repair=repair)
         last = {report.index: report for report, _, _ in batch}  # who ended meanwhile need not be told of as running
-        reports, path = Reports(list(last.values())), f"/api/v1/pipelines/runs/{self._run_id}/steps"
-        patiently(lambda: self._api.post(path, reports))
+        reports, path = list(last.values()), f"/api/v1/pipelines/runs/{self._run_id}/steps"
+        for start in range(0, max(len(reports), 1), AT_ONCE):
+            body = Reports(reports[start : start + AT_ONCE])
+            patiently(functools.partial(self._api.post, path, body))
+
+    def _end(self, error: Conflict) -> None:
+        """The run was ended from outside: what runs in the main thread is interrupted, whatever it waits for."""
+        self.ended = error
+        if self._owner is threading.main_thread() and self._owner.ident is not None:
+            signal.pthread_kill(self._owner.ident, signal.SIGINT)
 
 
 def store_content(api: Api, content: dict[str, Content], *, repair: bool = False) -> None:

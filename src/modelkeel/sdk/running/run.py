@@ -1,74 +1,54 @@
-"""A pipeline run in this process: each step's key, its result from the cache or from running it, and its record."""
+"""A pipeline run in this process: each step's result from the cache or from running it, and its record."""
 
-import inspect
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, Corrupt, InvalidInput, NotFound
 from modelkeel.sdk import secrets
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture import environment
-from modelkeel.sdk.code import reached_code
-from modelkeel.sdk.running import keys, seeds
-from modelkeel.sdk.running.lazy import Lazy, unwrap
+from modelkeel.sdk.engines.placing import place_of
+from modelkeel.sdk.engines.workers import Engine, Workers
+from modelkeel.sdk.running import keys, mapping, seeds
+from modelkeel.sdk.running.calls import Call, Calls
+from modelkeel.sdk.running.executing import Done, Runner, Tell
+from modelkeel.sdk.running.hits import Hits
+from modelkeel.sdk.running.lazy import Lazy
+from modelkeel.sdk.running.options import StepLike
 from modelkeel.sdk.running.recorder import Recorder, patiently, store_content
 from modelkeel.sdk.running.results import Results
 from modelkeel.sdk.running.tracked import TrackedRun
-from modelkeel.sdk.running.usage import Stopwatch, Used
-from modelkeel.sdk.values import Content, Encoded, decode, encode
-from modelkeel.sdk.values.pickled import forget_run
-from modelkeel.wire.pipelines import CachedStep, DataInput, KeyParts, Lookup, StepReport, Value
+from modelkeel.sdk.values import Encoded, decode, encode
+from modelkeel.wire.pipelines import CachedStep, DataInput, StepReport, Value
 
 Listener = Callable[[StepReport], None]
+Hear = Callable[[str, str], None]
 MOST_PINNED = 512 << 20
 """Declared data up to this size, in bytes, is stored so that a rerun can have it back."""
 
 
-class StepLike(Protocol):
-    """A step as a run sees it."""
-
-    name: str
-    function: Callable[..., Any]
-    signature: inspect.Signature
-    cache: bool
-    data: tuple[str, ...]
-    secrets: frozenset[str]
-
-
 @dataclass(slots=True)
-class _Call:
-    """One call of a step."""
-
-    step: StepLike
-    index: int
-    name: str
-    arguments: inspect.BoundArguments
-    inputs: dict[str, Value]
-    parts: KeyParts | None
-    key: str | None
-
-
-@dataclass(slots=True)
-class RunContext:
-    """One run, from its start to its end.
+class Setting:
+    """What a run is told once, at its start.
 
     Attributes:
         api: the server.
         run_id: of the run.
         root: the project's folder.
         seed: of the run.
-        cache: whether results may come from the cache.
-        known: results that a rerun of the same needs, by key.
+        hits: results that need not be computed.
+        tracked: the MLflow side of the run.
+        workers: how many steps of a map run at once; 1: all of them here.
+        engine: where every step runs; None: here, as far as that can be.
         listeners: told of each report.
+        hear: gets what a step prints in another process, with its name.
         restored: declared data of the run that is reproduced, by name.
     """
 
@@ -76,50 +56,89 @@ class RunContext:
     run_id: str
     root: Path
     seed: int
-    cache: bool
-    known: dict[str, CachedStep]
+    hits: Hits
     tracked: TrackedRun
-    recorder: Recorder
+    workers: int = 1
+    engine: Engine | None = None
     listeners: list[Listener] = field(default_factory=list)
+    hear: Hear = lambda _name, _text: None
     restored: Mapping[str, Value] = field(default_factory=dict)
-    data: dict[str, DataInput] = field(default_factory=dict)
-    reports: dict[int, StepReport] = field(default_factory=dict)
-    inside: bool = False
-    seed_now: int = 0
-    _count: int = 0
-    _names: dict[str, int] = field(default_factory=dict)
-    _code: dict[int, dict[str, str]] = field(default_factory=dict)
-    _results: Results = field(default_factory=Results)
-    _folder: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="keel")
-    )
-    _environment: str = field(default_factory=environment.environment_digest)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+class RunContext:
+    """One run, from its start to its end.
+
+    Args:
+        setting: what it is told.
+
+    Attributes:
+        data: what it declared from outside.
+        seed_now: the generators' seed at this moment.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self.data: dict[str, DataInput] = {}
+        self.seed_now = 0
+        self.api, self.run_id, self.tracked = setting.api, setting.run_id, setting.tracked
+        self._setting = setting
+        self._results = Results()
+        self._folder = tempfile.TemporaryDirectory(prefix="keel")
+        self._lock = threading.RLock()
+        self._pools: dict[int, Workers] = {}
+        self.recorder = Recorder(setting.api, setting.run_id)
+        self._tell = Tell(self.recorder, setting.listeners)
+        self.calls = Calls(
+            setting.root,
+            setting.seed,
+            environment.environment_digest(),
+            environment.python_version(),
+            self._results.known,
+            lambda name: self._declared(name, self._source(name)).value,
+        )
+        self._runner = Runner(
+            setting.api, setting.run_id, setting.seed, self._tell, setting.tracked, self.sow, setting.hear
+        )
+
+    @property
+    def inside(self) -> bool:
+        """Whether a step runs in this process."""
+        return self._runner.inside
+
+    @property
+    def reports(self) -> dict[int, StepReport]:
+        """The last report of each step."""
+        return self._tell.reports
 
     def call(self, step: StepLike, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """A step's result: from the cache if its key is known, else by running it."""
         with self._lock:
-            call = self._prepare(step, arguments, named)
-            hit = self._hit(call.key) if call.key is not None and self.cache else None
-            if hit is not None:
-                try:
-                    return self._take(call, hit)
-                except (Corrupt, NotFound):
-                    self.known.pop(hit.key, None)
-            return self._run(call)
+            call = self.calls.make(step, arguments, named)
+            found, result = self._from_hit(call, self._setting.hits.find([call]))
+            return result if found else self._given(call, self._runner.run(call, self._engine_of(step)))
+
+    def map(
+        self, step: StepLike, columns: tuple[Iterable[Any], ...], named: dict[str, Any], workers: int | None
+    ) -> list[Any]:
+        """A step's results over many items, in their order."""
+        with self._lock:
+            results: list[Any] = []
+            for spread, items in self._chunks(step, columns, workers):
+                calls = [self.calls.make(step, item, named) for item in items]
+                hits, misses = self._setting.hits.find(calls), {}
+                start = len(results)
+                results.extend([None] * len(calls))
+                for at, call in enumerate(calls, start):
+                    found, results[at] = self._from_hit(call, hits)
+                    if not found:
+                        misses[at] = call
+                spread.passed(len(calls) - len(misses))
+                for at, done in spread.run(misses, self._runner.run, self._runner.run):
+                    results[at] = self._given(misses[at], done)
+            return results
 
     def declare(self, name: str, source: Any) -> Any:
-        """Declares data from outside, and gives it back: the same, or what a reproduced run had.
-
-        Raises:
-            InvalidInput: called inside a step, where the key is fixed already.
-        """
-        if self.inside:
-            raise InvalidInput(
-                "keel.data is called in a step.",
-                hint="Call it in the pipeline and hand its result in, or declare it with @keel.step(data=[…]).",
-            )
-        before = self.restored.get(name)
+        """Declares data from outside, and gives it back: the same, or what a reproduced run had."""
+        before = self._setting.restored.get(name)
         if before is not None:
             source = decode(before, self.fetch, Path(self._folder.name))
         elif isinstance(source, str):
@@ -131,7 +150,7 @@ class RunContext:
 
     def sow(self, step: str) -> None:
         """Seeds every generator for a step, or for the pipeline itself (an empty name)."""
-        self.seed_now = seeds.seed_of(self.seed, step)
+        self.seed_now = seeds.seed_of(self._setting.seed, step)
         seeds.set_seeds(self.seed_now)
 
     def fetch(self, digest: str) -> bytes:
@@ -139,42 +158,54 @@ class RunContext:
         return patiently(lambda: self.api.get_bytes(f"/api/v1/blobs/{digest}"))
 
     def close(self) -> None:
-        """Frees what the run held: fetched files among it."""
+        """Frees what the run held: worker processes and fetched files among it."""
+        for workers in self._pools.values():
+            workers.close()
         self.recorder.close()
         self._folder.cleanup()
 
-    def _prepare(self, step: StepLike, arguments: tuple[Any, ...], named: dict[str, Any]) -> _Call:
-        bound = step.signature.bind(*arguments, **named)
-        bound.apply_defaults()
-        inputs = {name: encode(value, self._results.known).value for name, value in bound.arguments.items()}
-        index = self._next_index()
-        count = self._names[step.name] = self._names.get(step.name, 0) + 1
-        name = step.name if count == 1 else f"{step.name}[{count}]"
-        data = {name: self._declared(name, self._source(name)).value for name in step.data}
-        parts = keys.parts_of(
-            code=self._code_of(step),
-            inputs=inputs,
-            data=data,
-            environment=self._environment,
-            python=environment.python_version(),
-            seed=self.seed,
-        )
-        return _Call(step, index, name, bound, inputs, parts, keys.key_of(parts) if step.cache else None)
+    def _chunks(
+        self, step: StepLike, columns: tuple[Iterable[Any], ...], workers: int | None
+    ) -> Iterator[tuple[mapping.Spread, list[tuple[Any, ...]]]]:
+        total = min((len(column) for column in columns if isinstance(column, Sized)), default=0)
+        engine, always = self._where(step, workers)
+        spread = mapping.Spread(total, engine, always=always)
+        for items in mapping.chunks(mapping.rows(step.name, columns)):
+            yield spread, items
 
-    def _code_of(self, step: StepLike) -> dict[str, str]:
-        found = self._code.get(id(step))
-        if found is None:
-            found = self._code[id(step)] = reached_code(step.function, self.root)
-        return found
+    def _where(self, step: StepLike, workers: int | None) -> tuple[Callable[[], Engine] | None, bool]:
+        """What runs items of a map in other processes, and whether all of them."""
+        engine = self._engine_of(step)
+        if engine is not None:
+            return (lambda: engine), True
+        wanted = self._setting.workers if workers is None else workers
+        if wanted < 1:
+            raise InvalidInput(f"{step.name}.map runs with at least one worker, not {wanted}.")
+        if wanted == 1 or place_of(step) is None:
+            return None, False
+        return (lambda: self._pool(wanted)), workers is not None
 
-    def _hit(self, key: str) -> CachedStep | None:
-        if key not in self.known:
-            path, asked = "/api/v1/pipelines/cache", Lookup([key])
-            for found in patiently(lambda: self.api.post(path, asked, type=list[CachedStep])):
-                self.known[found.key] = found
-        return self.known.get(key)
+    def _engine_of(self, step: StepLike) -> Engine | None:
+        """Where a step has to run: elsewhere if the run says so, or if only there it can be ended in time."""
+        if self._setting.engine is not None:
+            return self._setting.engine
+        if step.options.timeout is not None and place_of(step) is not None:
+            return self._pool(self._setting.workers)
+        return None
 
-    def _take(self, call: _Call, hit: CachedStep) -> Any:
+    def _pool(self, slots: int) -> Workers:
+        return self._pools.setdefault(slots, Workers(self.api, slots))
+
+    def _from_hit(self, call: Call, hits: dict[int, CachedStep]) -> tuple[bool, Any]:
+        hit = hits.get(call.index)
+        if hit is not None:
+            try:
+                return True, self._take(call, hit)
+            except (Corrupt, NotFound):
+                self._setting.hits.forget(hit)
+        return False, None
+
+    def _take(self, call: Call, hit: CachedStep) -> Any:
         """The cached result, of which large parts are fetched only when somebody looks at them."""
         value = keys.made_by(hit.output, call.index)
         result = self._stand_in(value, call)
@@ -182,7 +213,7 @@ class RunContext:
             index=call.index,
             name=call.name,
             status="cached",
-            key=call.key,
+            key=hit.key,
             parts=call.parts,
             inputs=call.inputs,
             output=hit.output,
@@ -196,7 +227,14 @@ class RunContext:
         self._tell(report)
         return result
 
-    def _stand_in(self, value: Value, call: _Call) -> Any:
+    def _given(self, call: Call, done: Done) -> Any:
+        """What the caller gets of a call that ran: the object, or what stands for one that was made elsewhere."""
+        value = keys.made_by(done.value, call.index)
+        result = done.result if done.encoded is not None else self._stand_in(value, call)
+        self._results.note(result, value)
+        return result
+
+    def _stand_in(self, value: Value, call: Call) -> Any:
         if value.kind in {"tuple", "list"}:
             items = [self._stand_in(item, call) for item in value.items]
             return tuple(items) if value.kind == "tuple" else items
@@ -206,7 +244,7 @@ class RunContext:
             return self._decoded(value)
         return Lazy(value, lambda: self._fetched(value, call))
 
-    def _fetched(self, value: Value, call: _Call) -> Any:
+    def _fetched(self, value: Value, call: Call) -> Any:
         """The content of a cached result. If the store lost or damaged it, the step runs again."""
         try:
             return self._decoded(value)
@@ -217,70 +255,20 @@ class RunContext:
     def _decoded(self, value: Value) -> Any:
         return decode(value, self.fetch, Path(self._folder.name))
 
-    def _mend(self, call: _Call, value: Value) -> None:
+    def _mend(self, call: Call, value: Value) -> None:
         """Runs a step again whose stored result is lost or damaged, and stores it anew."""
-        again = replace(call, index=self._next_index(), name=f"{call.name} (again)")
-        _, encoded = self._execute(again, repair=True)
-        if value.digest not in encoded.value.blobs():
+        again = replace(call, index=self.calls.next_index(), name=f"{call.name} (again)")
+        done = self._runner.run(again, repair=True)
+        if value.digest not in done.value.blobs():
             raise Conflict(
                 f"The stored result of {call.name} is damaged, and running it again gave another.",
                 hint="Run the pipeline without the cache.",
             )
         self.recorder.flush()
 
-    def _run(self, call: _Call) -> Any:
-        result, encoded = self._execute(call)
-        self._results.note(result, keys.made_by(encoded.value, call.index))
-        return result
-
-    def _execute(self, call: _Call, *, repair: bool = False) -> tuple[Any, Encoded]:
-        """Runs the step and tells of its start and its end, good or bad."""
-        arguments = [unwrap(value) for value in call.arguments.args]
-        named = {name: unwrap(value) for name, value in call.arguments.kwargs.items()}
-        report = StepReport(
-            index=call.index,
-            name=call.name,
-            status="running",
-            key=call.key,
-            parts=call.parts,
-            inputs=call.inputs,
-            started=now_ms(),
-        )
-        self._tell(report)
-        if not call.step.cache:
-            self.recorder.flush()  # such a step may read what the server knows of this run
-        outer, self.inside = self.inside, True
-        watch = Stopwatch()
-        try:
-            self.sow(call.step.name)
-            with secrets.within(call.step.name, call.step.secrets):
-                result = unwrap(call.step.function(*arguments, **named))
-            used = watch.stop()
-            encoded = encode(result)
-            forget_run(result)
-            _keep_in(encoded, call.name)
-        except BaseException as error:
-            self._tell(_with(report, watch.stop(), status="failed", error=_told(error)[:500]))
-            raise
-        finally:
-            self.inside = outer
-        done = _with(report, used, status="finished", output=encoded.value, logged=self.tracked.logged())
-        self._tell(done, encoded.content, repair=repair)
-        return result, encoded
-
-    def _tell(self, report: StepReport, content: dict[str, Content] | None = None, *, repair: bool = False) -> None:
-        self.reports[report.index] = report
-        self.recorder.tell(report, content, repair=repair)
-        for listener in self.listeners:
-            listener(report)
-
-    def _next_index(self) -> int:
-        self._count += 1
-        return self._count - 1
-
     def _source(self, name: str) -> Path:
         path = Path(name)
-        return path if path.is_absolute() else self.root / path
+        return path if path.is_absolute() else self._setting.root / path
 
     def _declared(self, name: str, source: Any) -> Encoded:
         """Describes declared data and stores it where it is not too large."""
@@ -294,34 +282,29 @@ class RunContext:
         return encoded
 
 
-def _told(error: BaseException) -> str:
-    return secrets.redact(f"{type(error).__name__}: {error}")
-
-
-def _keep_in(encoded: Encoded, step: str) -> None:
-    """Refuses a result that holds a secret's value: it would be stored."""
-    described = msgspec.json.encode(encoded.value)  # small values stand in it
-    for item in (described, *encoded.content.values()):
-        name = secrets.held_in(item if isinstance(item, bytes) else item.read_bytes())
-        if name is not None:
-            raise InvalidInput(
-                f"The result of {step} holds the value of the secret {name}.", hint="Return what it opens, not the key."
-            )
-
-
-def _with(report: StepReport, used: Used, **changes: Any) -> StepReport:
-    """The report with what was used."""
-    return msgspec.structs.replace(
-        report, wall_us=used.wall_us, cpu_us=used.cpu_us, peak_bytes=used.peak_bytes, **changes
-    )
-
-
 _CURRENT: ContextVar[RunContext | None] = ContextVar("keel_run", default=None)
+_INSIDE: ContextVar[bool] = ContextVar("keel_inside_step", default=False)
 
 
 def current() -> RunContext | None:
-    """The run in which this code is, if any."""
+    """The run in which this code is, if any; in a worker process there is none to talk to."""
     return _CURRENT.get()
+
+
+def is_inside_step() -> bool:
+    """Whether this code is in a step, here or in a worker process."""
+    run = _CURRENT.get()
+    return _INSIDE.get() or (run is not None and run.inside)
+
+
+@contextmanager
+def inside_step() -> Iterator[None]:
+    """A worker process runs a step."""
+    token = _INSIDE.set(True)
+    try:
+        yield
+    finally:
+        _INSIDE.reset(token)
 
 
 @contextmanager

@@ -55,6 +55,11 @@ class TrackedRun:
         mlflow.start_run(run_id=self._run_id)
         self._active = True
 
+    def look(self) -> None:
+        """Takes note of what is logged by now, so that `logged` tells of what comes."""
+        if self._active:
+            self.logged()
+
     def logged(self) -> Logged:
         """What was logged since the last call, as far as it can be given to another run."""
         if not self._active:

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("snapshot", sa.Text),
         sa.Column("capture", sa.LargeBinary),
         sa.Column("reproduces", sa.Text),
+        sa.Column("resumes", sa.Text),
         sa.Column("started", sa.BigInteger, nullable=False),
         sa.Column("seen", sa.BigInteger, nullable=False),
         sa.Column("ended", sa.BigInteger),
@@ -61,6 +62,9 @@ def upgrade() -> None:
         sa.Column("paid_step", sa.BigInteger),
         sa.Column("saved_us", sa.BigInteger, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
+        sa.Column("attempts", sa.BigInteger, nullable=False),
+        sa.Column("log", sa.Text),
+        sa.Column("approval", sa.LargeBinary),
     )
     op.create_table(
         "step_cache",

@@ -1,0 +1,1 @@
+"""Where steps run: this process, worker processes beside it, or Ray."""

@@ -1,0 +1,170 @@
+"""Worker processes on this machine: each runs one step after another, and is killed when one takes too long."""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import IO, Protocol
+
+import msgspec
+
+from modelkeel.core.errors import KeelError
+from modelkeel.sdk.api import Api
+from modelkeel.sdk.engines.task import LENGTH, Line, Outcome, Task, send
+from modelkeel.sdk.running.options import Options
+
+CHILD = "modelkeel.sdk.engines.child"
+INSIDE = "MODELKEEL_INSIDE_STEP"
+_MESSAGE = msgspec.msgpack.Decoder(Outcome | Line)
+_PIECE = 1 << 16
+Hear = Callable[[str], None]
+
+
+class WorkerLost(KeelError):
+    """The process that ran a step ended before the step did."""
+
+    code = "WORKER_LOST"
+
+
+class Engine(Protocol):
+    """Runs steps outside of this process. Every method may be called from several threads."""
+
+    slots: int
+    """How many steps run at once."""
+
+    def run(self, task: Task, options: Options, hear: Hear) -> Outcome:
+        """What became of a step; waits for it.
+
+        Raises:
+            WorkerLost: the process that ran it is gone.
+            TimeoutError: it took longer than it may.
+        """
+
+    def close(self) -> None:
+        """Ends what runs, at once."""
+
+
+class Workers:
+    """Processes beside this one.
+
+    Args:
+        api: the server that they fetch from and store in.
+        slots: how many there are at most; each is started when it is needed.
+    """
+
+    def __init__(self, api: Api, slots: int) -> None:
+        self.slots = slots
+        self._api = api
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
+        self._free = threading.Semaphore(slots)
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def run(self, task: Task, options: Options, hear: Hear) -> Outcome:
+        """What became of a step. See `Engine`."""
+        with self._free:
+            worker = self._take()
+            try:
+                outcome = worker.run(task, options.timeout, hear)
+            except BaseException:
+                self._drop(worker)
+                raise
+            with self._lock:
+                self._idle.append(worker)
+            return outcome
+
+    def close(self) -> None:
+        """Ends every worker, at once."""
+        with self._lock:
+            self._closed = True
+            workers = list(self._all)
+        for worker in workers:
+            self._drop(worker)
+
+    def _take(self) -> "_Worker":
+        with self._lock:
+            if self._closed:
+                raise WorkerLost("The run ends.")
+            if self._idle:
+                return self._idle.pop()
+            worker = _Worker(self._api)
+            self._all.add(worker)
+            return worker
+
+    def _drop(self, worker: "_Worker") -> None:
+        worker.kill()
+        with self._lock:
+            self._all.discard(worker)
+
+
+class _Worker:
+    def __init__(self, api: Api) -> None:
+        variables = {**os.environ, INSIDE: "1", "MODELKEEL_URL": api.url, "PYTHONUNBUFFERED": "1"}
+        if api.token:
+            variables["MODELKEEL_TOKEN"] = api.token
+        variables.setdefault("PYTHONHASHSEED", "0")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=variables,
+            start_new_session=True,  # it is killed with all that it started
+        )
+        self._buffer = b""
+
+    def run(self, task: Task, timeout: float | None, hear: Hear) -> Outcome:
+        """Hands a step in and waits for what becomes of it."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            send(_pipe(self._process.stdin), task)
+        except OSError as error:
+            raise self._lost(task) from error
+        while True:
+            message = self._next(task, timeout, deadline)
+            if isinstance(message, Outcome):
+                return message
+            hear(message.text)
+
+    def kill(self) -> None:
+        """Ends the process and all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                _pipe(stream).close()
+
+    def _next(self, task: Task, timeout: float | None, deadline: float | None) -> Outcome | Line:
+        output = _pipe(self._process.stdout).fileno()
+        while True:
+            if len(self._buffer) >= LENGTH:
+                end = LENGTH + int.from_bytes(self._buffer[:LENGTH], "big")
+                if len(self._buffer) >= end:
+                    content, self._buffer = self._buffer[LENGTH:end], self._buffer[end:]
+                    message: Outcome | Line = _MESSAGE.decode(content)
+                    return message
+            left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+            ready, _, _ = select.select([output], [], [], left)
+            if not ready:
+                raise TimeoutError(f"{task.name} took longer than {timeout:g} s.")
+            piece = os.read(output, _PIECE)
+            if not piece:
+                raise self._lost(task)
+            self._buffer += piece
+
+    def _lost(self, task: Task) -> WorkerLost:
+        code = self._process.wait()
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with the status {code}"
+        hint = "Perhaps the machine ran out of memory." if code == -signal.SIGKILL else ""
+        return WorkerLost(f"The process that ran {task.name} {how}.", hint=hint)
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # noqa: S101 - both are pipes
+    return stream
