@@ -21,6 +21,8 @@ from mlflow.entities import (
     ViewType,
 )
 
+from tests.acceptance.moving_traces_kit import fill_datasets, fill_traces, trace, traces_of
+
 os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
 
 
@@ -73,6 +75,9 @@ def fill(uri: str, files: Path) -> MlflowClient:
     client.transition_model_version_stage("churn", "3", "Production")
     client.delete_model_version("churn", "2")
     client.set_registered_model_alias("churn", "champion", "3")
+    fill_traces(client, one, client.search_runs([one], order_by=["start_time ASC"])[0].info.run_id)
+    fill_datasets(client, one)
+    trace(gone, "gone")
     client.delete_experiment(gone)
     return client
 
@@ -103,6 +108,7 @@ def picture(
             "created": experiment.creation_time if experiment.name != "Default" else 0,  # each has its own
             "runs": {run.info.run_id: _run(client, run, files) for run in runs},
             "models": {model.model_id: _model(client, model) for model in models},
+            "traces": traces_of(client, experiment.experiment_id),
         }
     return shown
 

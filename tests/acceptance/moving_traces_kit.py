@@ -13,8 +13,7 @@ def fill_traces(client: MlflowClient, experiment: str, run: str) -> list[str]:
 
     The tracking URI has to be the client's.
     """
-    mlflow.set_experiment(experiment_id=experiment)
-    first, second, third = _traced("what"), _traced("why", fails=True), _traced("who")
+    first, second, third = (trace(experiment, question) for question in ("what", "why", "who"))
     by = AssessmentSource("HUMAN", "ada")
     old = mlflow.log_feedback(trace_id=first, name="good", value=0.5, source=by, rationale="it is so so")
     mlflow.override_feedback(trace_id=first, assessment_id=old.assessment_id, value=True, source=by)
@@ -23,7 +22,6 @@ def fill_traces(client: MlflowClient, experiment: str, run: str) -> list[str]:
     client.set_trace_tag(third, "note", "ü" * 300)
     if not _folder(client):
         client.link_traces_to_run([third], run)
-    mlflow.set_experiment(experiment_id="0")
     return [first, second, third]
 
 
@@ -89,7 +87,9 @@ def datasets_of(client: MlflowClient) -> dict[str, Any]:
 _PLACE = "mlflow.trace.spansLocation"
 
 
-def _traced(question: str, *, fails: bool = False) -> str:
+def trace(experiment: str, question: str) -> str:
+    """One trace with two spans below an experiment; asked why, it fails."""
+    mlflow.set_experiment(experiment_id=experiment)
     try:
         with mlflow.start_span(name="answer", span_type="CHAIN") as root:
             root.set_inputs({"question": question})
@@ -97,12 +97,13 @@ def _traced(question: str, *, fails: bool = False) -> str:
             with mlflow.start_span(name="look up", span_type="RETRIEVER") as child:
                 child.set_attribute("rows", 3)
                 child.set_attribute("odd", [1.5, None, {"ü": "x"}])
-                if fails:
+                if question == "why":
                     raise ValueError(question)
             root.set_outputs({"answer": question.upper()})
     except ValueError:
         pass
     mlflow.flush_trace_async_logging()
+    mlflow.set_experiment(experiment_id="0")
     found = mlflow.get_last_active_trace_id()
     assert found
     return str(found)

@@ -5,10 +5,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
 from tests.acceptance.moving_kit import command, fill, picture, registry
+from tests.acceptance.moving_traces_kit import datasets_of, trace, traces_of
 from tests.conftest import Server
 
 
@@ -42,10 +44,13 @@ def test_a_database_comes_over_whole_with_its_ids(shared_server: Server, databas
     assert imported["differences"] == []
     assert imported["complete"]
     assert list(imported["ids"]) == ["experiment 0"]
-    assert imported["counts"]["verified"] == 4 + 3  # runs and logged models
+    counts = imported["counts"]
+    assert [counts[name] for name in ("traces", "spans", "evaluation_datasets", "records")] == [4, 8, 1, 4]
+    assert counts["verified"] == 4 + 3 + 4 + 1  # runs, logged models, traces and data sets
     stock, ours = MlflowClient(database), MlflowClient(shared_server.url)
     assert picture(ours) == picture(stock)
     assert registry(ours) == registry(stock)
+    assert datasets_of(ours) == datasets_of(stock)
 
 
 def test_each_thing_made_is_one_entry_and_a_repeat_makes_none(
@@ -55,6 +60,8 @@ def test_each_thing_made_is_one_entry_and_a_repeat_makes_none(
     made = [entry["type"] for entry in before if "import" in entry["data"]]
     assert made.count("run.created") == 4
     assert made.count("version.created") == 2
+    assert made.count("trace.imported") == 4
+    assert made.count("evaluation_dataset.created") == 1
     again = _imported(shared_server, database, "--again")
     assert again["differences"] == []
     assert again["counts"].get("made", 0) == again["counts"].get("changed", 0) == 0
@@ -71,6 +78,7 @@ def test_stock_to_ours_to_stock_is_the_same(
     stock, back = MlflowClient(database), MlflowClient(target)
     assert registry(back) == registry(stock)
     assert picture(back, files=files) == picture(stock)
+    assert datasets_of(back) == datasets_of(stock)
     refused = command("export", "mlflow", target, home=shared_server.home, check=False)
     assert refused.returncode != 0
     assert "nothing is written over" in refused.stderr
@@ -81,7 +89,8 @@ def test_what_another_workspace_has_gets_new_ids(shared_server: Server, database
         owner.post("/api/v1/workspaces", json={"name": "second"}).raise_for_status()
     report = _imported(shared_server, database, MODELKEEL_WORKSPACE="second")
     assert report["differences"] == []
-    assert {name.partition(" ")[0] for name in report["ids"]} == {"experiment", "run", "logged_model"}
+    kinds = {name.partition(" ")[0] for name in report["ids"]}
+    assert kinds == {"experiment", "run", "logged_model", "evaluation_dataset"}  # a trace's id is a workspace's own
     again = _imported(shared_server, database, "--again", MODELKEEL_WORKSPACE="second")
     assert again["ids"] == report["ids"]
     assert again["counts"].get("made", 0) == 0
@@ -97,6 +106,8 @@ def test_a_folder_comes_over_beside_what_is_here(shared_server: Server, imported
         stock.log_metric(run, "loss", float(step), step=step, timestamp=5)
     stock.log_metric(run, "odd", float("-inf"), step=1, timestamp=1)
     stock.log_text(run, "flavors: {}", "model/MLmodel")
+    mlflow.set_tracking_uri(str(folder))
+    trace(experiment, "who")
     stock.create_registered_model("churn")
     stock.create_model_version("churn", f"{stock.get_run(run).info.artifact_uri}/model", run)
     stock.set_registered_model_alias("churn", "champion", "1")
@@ -108,6 +119,7 @@ def test_a_folder_comes_over_beside_what_is_here(shared_server: Server, imported
     assert "churn@champion" in difference
     ours = MlflowClient(shared_server.url)
     assert [m.value for m in ours.get_metric_history(run, "loss")] == [0.0, 1.0, 2.0]
+    assert traces_of(ours, experiment) == traces_of(stock, experiment)
     assert ours.get_run(run).info.start_time == 77
     assert ours.get_run(run).info.experiment_id == experiment
     assert ours.get_model_version_by_alias("churn", "champion").version == "3"

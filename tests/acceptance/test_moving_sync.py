@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
 from tests.acceptance.moving_kit import command, fill, picture, registry
+from tests.acceptance.moving_traces_kit import datasets_of, traces_of
 from tests.conftest import Server, start_server
 
 
@@ -55,6 +57,7 @@ def test_a_push_repeated_changes_nothing_and_a_pull_brings_back_what_the_team_di
     first = _push(laptop, team)
     assert first["differences"] == []
     assert picture(there) == picture(here)
+    assert datasets_of(there) == datasets_of(here)
     assert registry(there)["churn"]["versions"].keys() == {1, 2}  # numbers are each server's own
     before = _entries(team)
     again = _push(laptop, team)
@@ -68,11 +71,22 @@ def test_a_push_repeated_changes_nothing_and_a_pull_brings_back_what_the_team_di
     assert churn is not None
     run = there.search_runs([churn.experiment_id])[0].info.run_id
     there.set_tag(run, "reviewed", "yes")
+    judged, changed, _ = sorted(traces_of(there, churn.experiment_id))
+    mlflow.set_tracking_uri(team.url)
+    mlflow.log_feedback(trace_id=judged, name="by the team", value=1)
+    there.set_trace_tag(changed, "team", "b")
+    there.delete_trace_tag(changed, "mlflow.traceName")
+    store = there._tracking_client.store
+    (dataset,) = datasets_of(there)
+    (first, *_), _ = store._load_dataset_records(dataset)
+    store.delete_dataset_records(dataset, [first.dataset_record_id])
+    store.upsert_dataset_records(dataset, [{"inputs": {"q": "more"}}, {"inputs": {"q": "ü"}, "outputs": "changed"}])
     added = there.create_run(churn.experiment_id, run_name="by the team").info.run_id
     there.log_metric(added, "loss", 0.1)
     back = _pull(laptop, team)
     assert back["differences"] == []
     assert picture(here) == picture(there)
+    assert datasets_of(here) == datasets_of(there)
     assert registry(here)["churn"]["versions"].keys() == {1, 3}
 
 

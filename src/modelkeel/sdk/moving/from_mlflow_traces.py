@@ -58,7 +58,7 @@ class MlflowTraces:
             found = TraceData.from_dict(self._downloaded(files)).spans
         else:
             found = []
-        yield [_content(span) for span in found]
+        yield [written_span(span) for span in found]
 
     def evaluations(self, chosen: Collection[str], only: bool) -> Iterator[SourceEvaluation]:
         """Evaluation data sets.
@@ -201,7 +201,8 @@ def _trace(info: Any, links: list[str]) -> SourceTrace:
     return SourceTrace(item, written_digest(msgspec.to_builtins(item)) if over else "")
 
 
-def _content(span: Any) -> str:
+def written_span(span: Any) -> str:
+    """An MLflow span as `SpansItem` has it."""
     from google.protobuf.json_format import MessageToDict
 
     written = MessageToDict(span.to_otel_proto(), preserving_proto_field_name=True)

@@ -18,6 +18,7 @@ from modelkeel.core.points import Point, PointsDigest
 from modelkeel.sdk.moving.from_keel import KeelSource
 from modelkeel.sdk.moving.from_mlflow import MlflowSource
 from modelkeel.sdk.moving.source import Source, SourceModel, SourceRegistered, SourceRun
+from modelkeel.sdk.moving.to_mlflow_traces import TraceExport
 from modelkeel.wire import moving as wire
 
 WRITERS = 8
@@ -68,6 +69,7 @@ class Export:
         self._t: Any = tracking
         self._r: Any = registry
         self._store: Any = SqlAlchemyStore(f"sqlite:///{self._part}", "mlflow-artifacts:/")
+        self._traces = TraceExport(source, self._store, tracking, self._experiments, self.notes, self._tell)
 
     def write(self) -> None:
         """Writes all of it, reads it back, compares, and puts it in its place.
@@ -75,12 +77,16 @@ class Export:
         Raises:
             Conflict: what was read back is not the same; the file stays as `….part`.
         """
-        self._write_experiments(self._source.experiments())
+        items = self._source.experiments()
+        self._write_experiments(items)
         for experiment in self._experiments:
             for model in self._source.logged_models(experiment):
                 self._write_logged_model(model)
             for batch in self._source.runs(experiment):
                 self._write_runs(batch)
+            self._traces.write_traces(experiment)
+        self._traces.write_evaluations()
+        self._delete_experiments([item.id for item in items if item.lifecycle == "deleted"])
         self._write_model_points()
         for registered in self._source.registered():
             self._write_registered(registered)
@@ -114,7 +120,7 @@ class Export:
                 "experiment_id": int(theirs),
                 "name": name,
                 "artifact_location": f"mlflow-artifacts:/{theirs}",
-                "lifecycle_stage": item.lifecycle,
+                "lifecycle_stage": "active",  # until its traces are in it
                 "creation_time": item.created,
                 "last_update_time": item.updated,
             }
@@ -133,6 +139,13 @@ class Export:
             )
         self._insert([(self._t.SqlExperiment, rows), (self._t.SqlExperimentTag, tags)])
         self._tell("experiments", len(items))
+
+    def _delete_experiments(self, ours: Sequence[str]) -> None:
+        table = self._t.SqlExperiment
+        with self._store.ManagedSessionMaker() as session:
+            for identity in ours:
+                row = session.query(table).filter(table.experiment_id == int(self._experiments[identity]))
+                row.update({"lifecycle_stage": "deleted"}, synchronize_session=False)
 
     def _write_logged_model(self, model: SourceModel) -> None:
         item, t = model.item, self._t
@@ -351,13 +364,15 @@ class Export:
                         points_held = sum(digest.count for digest in of.values())
                         files = _files_of(back, one.item.id)
                         found[one.item.id] = _sum(len(one.item.params), len(one.item.tags), points_held, of, files)
+            other = self._traces.differences(back)
         finally:
             back.close()
         self.counts["verified"] = sum(1 for key, value in found.items() if self._sums.get(key) == value)
+        self.counts["verified"] += self._traces.verified - len(other)
         hidden = {
             key for key in self._sums if key.startswith("m-") and key not in found
         }  # MLflow lists no deleted ones
-        return [key for key, value in self._sums.items() if key not in hidden and found.get(key) != value]
+        return [key for key, value in self._sums.items() if key not in hidden and found.get(key) != value] + other
 
     def _tell(self, what: str, more: int) -> None:
         self.counts[what] += more
