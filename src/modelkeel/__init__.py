@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from modelkeel.sdk.authoring import data, pipeline, step
     from modelkeel.sdk.frames import get_run, metrics, runs
     from modelkeel.sdk.launch import Result, run
+    from modelkeel.sdk.running.asking import approval
     from modelkeel.sdk.secrets import secret
     from modelkeel.sdk.values import artifact
 
 _PLACES = {
     "Api": "modelkeel.sdk.api",
     "Result": "modelkeel.sdk.launch",
+    "approval": "modelkeel.sdk.running.asking",
     "artifact": "modelkeel.sdk.values",
     "data": "modelkeel.sdk.authoring",
     "get_run": "modelkeel.sdk.frames",
@@ -34,6 +36,7 @@ __all__ = [
     "Api",
     "Result",
     "__version__",
+    "approval",
     "artifact",
     "data",
     "get_run",

@@ -21,7 +21,7 @@ from modelkeel.sdk.engines.placing import place_of
 from modelkeel.sdk.engines.printed import Printed, listened
 from modelkeel.sdk.engines.task import Outcome, Place, Task
 from modelkeel.sdk.engines.workers import Engine, WorkerLost
-from modelkeel.sdk.running import seeds
+from modelkeel.sdk.running import keys, seeds
 from modelkeel.sdk.running.calls import Call
 from modelkeel.sdk.running.recorder import Recorder, store_content
 from modelkeel.sdk.running.tracked import TrackedRun
@@ -58,11 +58,12 @@ class Tell:
 
 @dataclass(slots=True)
 class Done:
-    """A call's result: the object where it was made here, its description, and its content where that is here."""
+    """A call's result by content; where it was made here also the object, its content and how long it took."""
 
     value: Value
     result: Any = None
     encoded: Encoded | None = None
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -120,10 +121,12 @@ class Runner:
         options = call.step.options
         report = _report(call)
         attempt = 1
+        if engine is not None and any(keys.from_step(value) and value.blobs() for value in call.inputs.values()):
+            self._tell.recorder.flush()  # the other process fetches what earlier steps made
         while True:
             self._tell(report)
-            if not options.cache or engine is not None:
-                self._tell.recorder.flush()  # such a step reads what the server knows
+            if not options.cache:
+                self._tell.recorder.flush()  # such a step may read what the server knows of this run
             tried = self._here(call) if engine is None else self._apart(call, engine)
             log = self._log(tried)
             report = msgspec.structs.replace(
@@ -175,7 +178,7 @@ class Runner:
         try:
             with listened(printed), _alarm(call):
                 done = perform(call.step, call.name, call.arguments, self._sow)
-            made = Done(done.encoded.value, done.result, done.encoded)
+            made = Done(done.encoded.value, done.result, done.encoded, done.used.wall_us / 1e6)
             return _Try(done.used, printed.text(), made)
         except Failed as failed:
             return _Try(failed.used, printed.text(), error=failed.__cause__)

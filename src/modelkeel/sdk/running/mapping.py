@@ -1,7 +1,6 @@
 """Fan-out: one step over many items, first here, then in worker processes where that is quicker."""
 
 import itertools
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -16,6 +15,9 @@ CHUNK = 500
 
 WORTH_SECONDS = 1.0
 """Work of so many seconds that is left is worth the start of worker processes."""
+
+WORTH_EACH = 0.005
+"""Seconds that an item takes to be worth the way to another process and back."""
 
 
 def rows(step: str, columns: Sequence[Iterable[Any]]) -> Iterator[tuple[Any, ...]]:
@@ -66,11 +68,11 @@ class Spread:
                 assert self._engine is not None  # noqa: S101 - `_worth` says so, and `always` needs one
                 yield from _in_threads(itertools.chain([(place, call)], waiting), self._engine(), apart)
                 return
-            begun = time.perf_counter()
-            yield place, here(call)
-            self._spent += time.perf_counter() - begun
+            done = here(call)
+            self._spent += done.seconds
             self._ran += 1
             self._left -= 1
+            yield place, done
 
     def passed(self, count: int) -> None:
         """So many items needed no run."""
@@ -79,7 +81,8 @@ class Spread:
     def _worth(self) -> bool:
         if self._engine is None or not self._ran or self._left < 2:
             return False
-        return self._spent / self._ran * self._left > WORTH_SECONDS
+        each = self._spent / self._ran
+        return each > WORTH_EACH and each * self._left > WORTH_SECONDS
 
 
 def _in_threads(

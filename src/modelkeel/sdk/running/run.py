@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from modelkeel.core.clock import now_ms
 from modelkeel.core.errors import Conflict, Corrupt, InvalidInput, NotFound
 from modelkeel.sdk import secrets
@@ -16,7 +18,7 @@ from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture import environment
 from modelkeel.sdk.engines.placing import place_of
 from modelkeel.sdk.engines.workers import Engine, Workers
-from modelkeel.sdk.running import keys, mapping, seeds
+from modelkeel.sdk.running import asking, keys, mapping, seeds
 from modelkeel.sdk.running.calls import Call, Calls
 from modelkeel.sdk.running.executing import Done, Runner, Tell
 from modelkeel.sdk.running.hits import Hits
@@ -26,7 +28,7 @@ from modelkeel.sdk.running.recorder import Recorder, patiently, store_content
 from modelkeel.sdk.running.results import Results
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.values import Encoded, decode, encode
-from modelkeel.wire.pipelines import CachedStep, DataInput, StepReport, Value
+from modelkeel.wire.pipelines import Approval, CachedStep, DataInput, StepReport, Value
 
 Listener = Callable[[StepReport], None]
 Hear = Callable[[str, str], None]
@@ -147,6 +149,18 @@ class RunContext:
         if not isinstance(source, Path):
             self._results.note(source, value)
         return source
+
+    def ask(self, question: str, show: Any, own: bool) -> Approval:
+        """A person's answer: of the run that this one resumes, or awaited."""
+        with self._lock:
+            call = asking.question_call(self.calls, question, show)
+            found, answer = self._from_hit(call, self._setting.hits.find([call]))
+            if not found:
+                store_content(self.api, encode(show, self._results.known).content)
+                self.recorder.flush()
+                asked = Approval(question, own)
+                answer = decode(asking.wait_for(self.api, self.run_id, call, asked, self._tell), self.fetch, Path())
+            return msgspec.convert(answer, Approval)
 
     def sow(self, step: str) -> None:
         """Seeds every generator for a step, or for the pipeline itself (an empty name)."""
