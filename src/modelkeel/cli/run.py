@@ -1,8 +1,9 @@
-"""`modelkeel run` and `modelkeel runs`: pipelines from the command line."""
+"""`modelkeel run`: a pipeline from the command line."""
 
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,14 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from modelkeel.cli.output import print_json
-from modelkeel.core.errors import InvalidInput
+from modelkeel.core.errors import InvalidInput, KeelError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
-
-    from modelkeel.sdk.running.run import Listener
-    from modelkeel.wire.pipelines import StepReport
 
 _FACTS = ("run_id", "steps", "cached_steps", "saved_seconds", "seconds", "url")
 
@@ -29,6 +26,8 @@ def run(
     seed: int = 0,
     cache: Annotated[bool, Parameter(negative="--no-cache")] = True,
     experiment: str | None = None,
+    workers: int | None = None,
+    resume: str | None = None,
     home: Path | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -37,6 +36,7 @@ def run(
     Examples:
         modelkeel run train.py:train -p lr=0.1
         modelkeel run train.py:train --no-cache --json
+        modelkeel run train.py:train --resume 130ec441f6d04bb8dbfb5a45137ac833
 
     Parameters
     ----------
@@ -50,6 +50,10 @@ def run(
         Whether steps may be taken from the cache.
     experiment
         Name of the MLflow experiment; the pipeline's name by default.
+    workers
+        How many items of a map run at once; the processors of this machine by default.
+    resume
+        An ended run: its parameters and the results of its finished steps are taken, the rest runs.
     home
         The home of a server on this machine; MODELKEEL_URL, or ~/.modelkeel by default.
     json_output
@@ -58,6 +62,7 @@ def run(
     _fix_hash_seed()
     from rich.console import Console
 
+    from modelkeel.cli.run_tree import shown
     from modelkeel.sdk.api import Api
     from modelkeel.sdk.launch import run as run_pipeline
     from modelkeel.sdk.project import load_target
@@ -68,8 +73,21 @@ def run(
         os.environ |= {"MODELKEEL_URL": api.url, "MODELKEEL_TOKEN": api.token or ""}
     pipeline = load_target(target)
     console = Console(stderr=json_output)
-    with _tree(target, console) as tell:
-        result = run_pipeline(pipeline, params, seed=seed, cache=cache, experiment=experiment, api=api, listener=tell)
+    if resume is not None:
+        params = api.get(f"/api/v1/pipelines/runs/{resume}", {"limit": 1})["params"] | params
+    with shown(target, console) as (tell, hear), _failing(console, json_output):
+        result = run_pipeline(
+            pipeline,
+            params,
+            seed=seed,
+            cache=cache,
+            experiment=experiment,
+            api=api,
+            listener=tell,
+            hear=hear,
+            workers=workers,
+            resume=resume,
+        )
     if json_output:
         print_json({name: getattr(result, name) for name in _FACTS})
         return
@@ -78,55 +96,6 @@ def run(
         f"[bold]{result.steps} steps[/] in {result.seconds:.2f} s, {result.cached_steps} cached{saved}", highlight=False
     )
     console.print(f"run {result.run_id}  {result.url}", highlight=False, soft_wrap=True)
-
-
-def runs(
-    *,
-    pipeline: str | None = None,
-    limit: int = 20,
-    json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
-    """List pipeline runs, newest first.
-
-    Examples:
-        modelkeel runs
-        modelkeel runs --pipeline train --json
-
-    Parameters
-    ----------
-    pipeline
-        Only runs of this pipeline.
-    limit
-        How many.
-    json_output
-        Print the runs as JSON.
-    """
-    from modelkeel.sdk.api import Api
-
-    found = Api.from_environment().get("/api/v1/pipelines/runs", {"pipeline": pipeline, "limit": limit})
-    if json_output:
-        print_json(found)
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("run", no_wrap=True)
-    for name in ("pipeline", "status", "started", "time", "steps", "saved", "by"):
-        table.add_column(name)
-    for item in found:
-        cached = f" ({item['cached_steps']} cached)" if item["cached_steps"] else ""
-        table.add_row(
-            item["run_id"],
-            item["pipeline"],
-            item["status"],
-            item["started"][5:16].replace("T", " "),
-            f"{item['seconds']:.1f} s",
-            f"{item['steps']}{cached}",
-            f"{item['saved_seconds']:.1f} s",
-            item["user"],
-        )
-    Console().print(table)
 
 
 def _fix_hash_seed() -> None:
@@ -147,38 +116,24 @@ def _params(given: tuple[str, ...]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _tree(title: str, console: "Console") -> "Iterator[Listener]":
-    """A live tree of the steps, or a line for each where nobody watches; yields what hears of starts and ends."""
-    from rich.live import Live
-    from rich.spinner import Spinner
-    from rich.text import Text
-    from rich.tree import Tree
-
-    if not console.is_terminal:
-        yield lambda report: console.print(_label(report)) if report.status != "running" else None
-        return
-    nodes: dict[int, Tree] = {}
-    tree = Tree(Text(title, style="bold"))
-
-    def tell(report: "StepReport") -> None:
-        node = nodes.get(report.index)
-        if node is None:
-            node = nodes[report.index] = tree.add("")
-        running = report.status == "running"
-        node.label = Spinner("dots", Text(f" {report.name}")) if running else _label(report)
-
-    with Live(tree, console=console, refresh_per_second=8):
-        yield tell
-
-
-def _label(report: "StepReport") -> "Text":
-    """A step that ended, in one line."""
+def _failing(console: "Console", json_output: bool) -> "Iterator[None]":
+    """Ends the command when the user's own code failed, with the traceback of that code alone."""
     from rich.text import Text
 
-    if report.status == "cached":
-        told = f"  cached, {report.saved_us / 1e6:.2f} s saved (paid by {(report.paid_by or '')[:8]})"
-        return Text.assemble(("↺ ", "cyan"), report.name, (told, "dim"))
-    if report.status == "finished":
-        told = f"  {report.wall_us / 1e6:.2f} s, {report.peak_bytes / 2**20:.0f} MiB"
-        return Text.assemble(("✓ ", "green"), report.name, (told, "dim"))
-    return Text.assemble(("✗ ", "red"), report.name, (f"  {report.error}", "red"))
+    try:
+        yield
+    except (KeelError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the pipeline raises
+        ours = Path(__file__).resolve().parents[1]
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if not _within(one.filename, ours)]
+        lines = [*traceback.format_list(frames), *getattr(error, "__notes__", [])]
+        console.print(Text("".join(lines).rstrip(), "dim"), soft_wrap=True)
+        if json_output:
+            print_json({"error": f"{type(error).__name__}: {error}"})
+        console.print(Text(f"{type(error).__name__}: {error}", "bold red"), soft_wrap=True)
+        sys.exit(1)
+
+
+def _within(file: str, folder: Path) -> bool:
+    return file.startswith("<frozen") or Path(file).is_relative_to(folder) or "/cyclopts/" in file

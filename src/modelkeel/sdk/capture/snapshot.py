@@ -50,6 +50,9 @@ class Captured:
         return self._content
 
 
+_HOME_LOCK = "server.lock"
+
+
 def capture(root: Path, *, largest: int | None = None) -> Captured:
     """Takes a snapshot of a project's folder.
 
@@ -64,7 +67,7 @@ def capture(root: Path, *, largest: int | None = None) -> Captured:
     """
     tracked = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", ".")
     listed = _walk(root) if tracked is None else [name for name in tracked.decode().split("\0") if name]
-    names, left_out, marks = _choose(root, sorted(set(listed)))
+    names, left_out, marks = _choose(root, _without_homes(root, sorted(set(listed))))
     if largest is not None and sum(int(str(mark[1])) for mark in marks) > largest:
         raise Unavailable(f"The project folder {root} holds more than {largest} bytes.", hint="Ignore data with git.")
     commit, dirty, diff = (
@@ -129,6 +132,13 @@ def _walk(root: Path) -> list[str]:
 
 def _is_passed_over(folder: Path) -> bool:
     return folder.name in _IGNORED or folder.name.startswith(".") or (folder / "pyvenv.cfg").exists()
+
+
+def _without_homes(root: Path, listed: list[str]) -> list[str]:
+    """The files without those of a server's home that lies in the project: it holds every snapshot before this one."""
+    locks = [Path(name).parent for name in listed if name.endswith(f"/{_HOME_LOCK}")]
+    homes = tuple(f"{folder.as_posix()}/" for folder in locks if (root / folder / "blobs").is_dir())
+    return [name for name in listed if not name.startswith(homes)] if homes else listed
 
 
 def _choose(root: Path, listed: list[str]) -> tuple[list[str], list[LeftOut], list[list[object]]]:
