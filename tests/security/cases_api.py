@@ -62,6 +62,14 @@ def _run(s: Story) -> dict[str, str]:
     return {"run_id": s.new_pipeline_run()}
 
 
+def _waiting(s: Story) -> dict[str, str]:
+    """A run with a step that waits for a person."""
+    run = s.new_pipeline_run()
+    step = {"index": 0, "name": "ask", "status": "waiting", "approval": {"question": "Go on?"}}
+    s.api("POST", f"pipelines/runs/{run}/steps", json={"steps": [step]})
+    return {"run_id": run, "index": "0"}
+
+
 def _new_endpoint(s: Story) -> dict[str, str]:
     name = s.name()
     s.deploy(name)
@@ -214,6 +222,14 @@ _PIPELINES = {
     ),
     "POST pipelines/runs/{run_id:str}/end": Case(
         lambda s: Ask(path=_run(s), json={"status": "finished"}), ("pipeline.ended", "run.ended"), by="owner"
+    ),
+    "POST pipelines/runs/{run_id:str}/cancel": Case(
+        lambda s: Ask(path=_run(s), json={}), ("pipeline.ended", "run.ended")
+    ),
+    "GET pipelines/runs/{run_id:str}/steps/{index:int}": _read(lambda s: Ask(path=_waiting(s))),
+    "GET pipelines/runs/{run_id:str}/steps/{index:int}/log": _read(lambda s: Ask(path=_waiting(s))),
+    "POST pipelines/runs/{run_id:str}/steps/{index:int}/decide": Case(
+        lambda s: Ask(path=_waiting(s), json={"approve": True}), ("step.approved",)
     ),
     "POST pipelines/cache": _read(lambda _: Ask(json={"keys": [ABC]}), _OWN),
     "GET pipelines/savings": _read(lambda _: Ask(), _OWN),

@@ -53,7 +53,7 @@ def router(pipelines: Pipelines, launches: Launches) -> Router:
         return await pipelines.runs(principal, pipeline, before, limit)
 
     @get("/pipelines/runs/{run_id:str}", summary="A pipeline run with its steps and graph")
-    async def run(principal: Principal, run_id: str, after: int = -1, limit: Limit = 1000) -> PipelineRun:
+    async def run(principal: Principal, run_id: str, after: int = -1, limit: Limit | None = None) -> PipelineRun:
         return await pipelines.run(principal, run_id, after=after, limit=limit)
 
     @post("/pipelines/runs/{run_id:str}/cancel", summary="Cancel a run", opt={"writes": "record"}, status_code=204)

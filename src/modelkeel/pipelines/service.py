@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from modelkeel.core.access import Authorizer, Permission, Principal
-from modelkeel.core.errors import Conflict, InvalidInput
+from modelkeel.core.errors import Conflict, InvalidInput, PermissionDenied
 from modelkeel.identity.service import Identity
 from modelkeel.ledger.service import Ledger
 from modelkeel.pipelines import reading, store
@@ -180,7 +180,7 @@ class Pipelines:
 
         Raises:
             NotFound: no pipeline run of the workspace has this id.
-            PermissionDenied: the principal neither started it nor may track in the workspace.
+            PermissionDenied: the principal did not start it, and is no maintainer.
         """
         self._authorizer.require(principal, Permission.TRACK, what="pipeline runs")
         names = await self._identity.names(principal)
@@ -189,6 +189,9 @@ class Pipelines:
             row = visible_run(tx, self._authorizer, principal, run_id)
             if row.status not in ALIVE:
                 return False
+            starters = {row.principal, msgspec.json.decode(row.reason).get("asked_by")}
+            if principal.id not in starters and Permission.DEPLOY not in principal.permissions:
+                raise PermissionDenied("Whoever started a run cancels it, or a maintainer.")
             by = names.get(principal.id, principal.name)
             self.close_run(tx, principal, row, "killed", f"Cancelled by {by}. {reason[:500]}".strip())
             return True

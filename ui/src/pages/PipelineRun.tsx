@@ -13,7 +13,7 @@ const CRUMBS = [{ label: "Pipelines", to: "/pipelines" }];
 
 /** A pipeline run: its graph, its steps, and everything needed to run it again. */
 export function PipelineRun({ id }: { id: string }) {
-  const query = useGet<PipelineRunData>(`/api/v1/pipelines/runs/${id}`, { every: 3000 });
+  const query = useGet<PipelineRunData>(`/api/v1/pipelines/runs/${id}`, { query: { limit: 1000 }, every: 3000 });
   const [search] = useSearchParams();
   const run = query.data;
   if (!run) {
@@ -51,7 +51,7 @@ export function PipelineRun({ id }: { id: string }) {
       )}
       <div className="stats">
         <Stat label="Took" value={seconds(run.seconds)} note={`${seconds(run.cpu_seconds)} of processor`} />
-        <Stat label="Steps" value={count(run.steps.length)} note={`${count(run.cached_steps)} from the cache`} />
+        <Stat label="Steps" value={count(run.step_count)} note={`${count(run.cached_steps)} from the cache`} />
         <Stat label="Saved" value={run.saved_seconds > 0 ? seconds(run.saved_seconds) : "–"} note="what cached steps took when they ran" />
         <Stat label="Seed" value={run.seed} note={`Python ${run.python}`} />
       </div>
