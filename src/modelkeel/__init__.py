@@ -10,17 +10,16 @@ from modelkeel.version import __version__
 
 if TYPE_CHECKING:
     from modelkeel.sdk.api import Api
-    from modelkeel.sdk.authoring import data, pipeline, step
+    from modelkeel.sdk.authoring import approval, data, pipeline, step
     from modelkeel.sdk.frames import get_run, metrics, runs
     from modelkeel.sdk.launch import Result, run
-    from modelkeel.sdk.running.asking import approval
     from modelkeel.sdk.secrets import secret
     from modelkeel.sdk.values import artifact
 
 _PLACES = {
     "Api": "modelkeel.sdk.api",
     "Result": "modelkeel.sdk.launch",
-    "approval": "modelkeel.sdk.running.asking",
+    "approval": "modelkeel.sdk.authoring",
     "artifact": "modelkeel.sdk.values",
     "data": "modelkeel.sdk.authoring",
     "get_run": "modelkeel.sdk.frames",

@@ -14,6 +14,7 @@ from modelkeel.core.secrets import check_name
 from modelkeel.sdk.running.mapping import rows
 from modelkeel.sdk.running.options import Options
 from modelkeel.sdk.running.run import current, is_inside_step
+from modelkeel.wire.pipelines import Approval
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -223,6 +224,35 @@ def data(source: Any, *, name: str | None = None) -> Any:
     if run is not None:
         return run.declare(name or str(source), source)
     return Path(source) if isinstance(source, str) else source
+
+
+def approval(question: str, *, show: Any = None, own: bool = False) -> Approval:
+    """Waits until a person approves.
+
+    Who may: everybody with the permission to approve, but not the one who started the run. They see the question and
+    what is shown on the run's page, and answer there or by `modelkeel step approve`. A resumed run does not ask again
+    what was approved for the same question and the same content. Outside a run nobody is asked.
+
+    Args:
+        question: what is to be approved, in a sentence.
+        show: what they should see: JSON values, a table, a result of a step. It is stored with the run.
+        own: whether the one who started the run may answer too.
+
+    Returns:
+        Who approved, when, and what they said.
+
+    Raises:
+        Refused: somebody rejected it.
+        InvalidInput: it is called in a step, or asks nothing.
+    """
+    if is_inside_step():
+        raise InvalidInput("keel.approval is called in a step.", hint="Call it in the pipeline, between steps.")
+    if not question.strip():
+        raise InvalidInput("An approval asks something.", hint="Write keel.approval('May this go live?').")
+    run = current()
+    if run is None:
+        return Approval(question, own, "approved")
+    return run.ask(question, show, own)
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -14,17 +14,17 @@ from modelkeel.sdk.api import Api
 from modelkeel.sdk.authoring import Pipeline
 from modelkeel.sdk.capture import environment
 from modelkeel.sdk.code import reached_code
-from modelkeel.sdk.engines.placing import ReachedRun
-from modelkeel.sdk.engines.workers import INSIDE
 from modelkeel.sdk.project import project_root, search_paths
 from modelkeel.sdk.running import seeds
 from modelkeel.sdk.running.capturing import Capturing
 from modelkeel.sdk.running.hits import Hits
 from modelkeel.sdk.running.imports import ImportWatch
 from modelkeel.sdk.running.lazy import unwrap
+from modelkeel.sdk.running.placing import ReachedRun
 from modelkeel.sdk.running.recorder import patiently
 from modelkeel.sdk.running.run import Hear, Listener, RunContext, Setting, current, running
 from modelkeel.sdk.running.tracked import TrackedRun
+from modelkeel.sdk.running.workers import INSIDE
 from modelkeel.wire.pipelines import EndRun, Environment, Snapshot, Started, StartRun, Value
 
 RUNS = "/api/v1/pipelines/runs"

@@ -1,4 +1,4 @@
-"""`keel.approval`: a step that waits for a person."""
+"""A step that waits for a person."""
 
 import inspect
 import time
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from modelkeel.core.clock import now_ms
-from modelkeel.core.errors import InvalidInput, Refused
+from modelkeel.core.errors import Refused
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.running.calls import Call, Calls
 from modelkeel.sdk.running.executing import Tell
@@ -17,37 +17,6 @@ from modelkeel.sdk.values import encode
 from modelkeel.wire.pipelines import Approval, StepReport, StepRun, Value
 
 ASK_SECONDS = 1.0
-
-
-def approval(question: str, *, show: Any = None, own: bool = False) -> Approval:
-    """Waits until a person approves.
-
-    Who may: everybody with the permission to approve, but not the one who started the run. They see the question and
-    what is shown on the run's page, and answer there or by `modelkeel step approve`. A resumed run does not ask again
-    what was approved for the same question and the same content. Outside a run nobody is asked.
-
-    Args:
-        question: what is to be approved, in a sentence.
-        show: what they should see: JSON values, a table, a result of a step. It is stored with the run.
-        own: whether the one who started the run may answer too.
-
-    Returns:
-        Who approved, when, and what they said.
-
-    Raises:
-        Refused: somebody rejected it.
-        InvalidInput: it is called in a step, or asks nothing.
-    """
-    from modelkeel.sdk.running.run import current, is_inside_step
-
-    if is_inside_step():
-        raise InvalidInput("keel.approval is called in a step.", hint="Call it in the pipeline, between steps.")
-    if not question.strip():
-        raise InvalidInput("An approval asks something.", hint="Write keel.approval('May this go live?').")
-    run = current()
-    if run is None:
-        return Approval(question, own, "approved")
-    return run.ask(question, show, own)
 
 
 class Question:

@@ -16,16 +16,16 @@ from modelkeel.core.errors import InvalidInput
 from modelkeel.core.hashing import sha256
 from modelkeel.sdk import secrets
 from modelkeel.sdk.api import Api
-from modelkeel.sdk.engines.perform import Failed, perform, told
-from modelkeel.sdk.engines.placing import place_of
-from modelkeel.sdk.engines.printed import Printed, listened
-from modelkeel.sdk.engines.task import Outcome, Place, Task
-from modelkeel.sdk.engines.workers import Engine, WorkerLost
 from modelkeel.sdk.running import keys, seeds
 from modelkeel.sdk.running.calls import Call
+from modelkeel.sdk.running.perform import Failed, perform, told
+from modelkeel.sdk.running.placing import place_of
+from modelkeel.sdk.running.printed import Printed, listened
 from modelkeel.sdk.running.recorder import Recorder, store_content
+from modelkeel.sdk.running.task import Outcome, Place, Task
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.running.usage import Used
+from modelkeel.sdk.running.workers import Engine, WorkerLost
 from modelkeel.sdk.values import Content, Encoded, encode
 from modelkeel.wire.pipelines import StepReport, Value
 

@@ -6,9 +6,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from modelkeel.core.errors import InvalidInput
-from modelkeel.sdk.engines.workers import Engine
 from modelkeel.sdk.running.calls import Call
 from modelkeel.sdk.running.executing import Done
+from modelkeel.sdk.running.workers import Engine
 
 CHUNK = 500
 """Items whose calls are made, and looked up, at once: the rest of a long list waits."""

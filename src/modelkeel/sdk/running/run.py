@@ -16,17 +16,17 @@ from modelkeel.core.errors import Conflict, Corrupt, InvalidInput, NotFound
 from modelkeel.sdk import secrets
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture import environment
-from modelkeel.sdk.engines.placing import place_of
-from modelkeel.sdk.engines.workers import Engine, Workers
 from modelkeel.sdk.running import asking, keys, mapping, seeds
 from modelkeel.sdk.running.calls import Call, Calls
 from modelkeel.sdk.running.executing import Done, Runner, Tell
 from modelkeel.sdk.running.hits import Hits
 from modelkeel.sdk.running.lazy import Lazy
 from modelkeel.sdk.running.options import StepLike
+from modelkeel.sdk.running.placing import place_of
 from modelkeel.sdk.running.recorder import Recorder, patiently, store_content
 from modelkeel.sdk.running.results import Results
 from modelkeel.sdk.running.tracked import TrackedRun
+from modelkeel.sdk.running.workers import Engine, Workers
 from modelkeel.sdk.values import Encoded, decode, encode
 from modelkeel.wire.pipelines import Approval, CachedStep, DataInput, StepReport, Value
 

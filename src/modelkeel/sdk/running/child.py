@@ -1,4 +1,4 @@
-"""`python -m modelkeel.sdk.engines.child`: a process that runs steps, one after another, until its input ends.
+"""`python -m modelkeel.sdk.running.child`: a process that runs steps, one after another, until its input ends.
 
 Tasks come in by its input and outcomes leave by its output; what the step itself prints, from whatever language, goes
 through a pipe and leaves as lines. When the input ends, because the run ended or died, so does this process.
@@ -23,14 +23,14 @@ import msgspec
 
 from modelkeel.sdk import secrets
 from modelkeel.sdk.api import Api
-from modelkeel.sdk.engines.perform import Failed, perform, told
-from modelkeel.sdk.engines.placing import find_step
-from modelkeel.sdk.engines.printed import Printed
-from modelkeel.sdk.engines.task import Line, Outcome, Task, receive, send
 from modelkeel.sdk.running import seeds
 from modelkeel.sdk.running.imports import ImportWatch
+from modelkeel.sdk.running.perform import Failed, perform, told
+from modelkeel.sdk.running.placing import find_step
+from modelkeel.sdk.running.printed import Printed
 from modelkeel.sdk.running.recorder import patiently, store_content
 from modelkeel.sdk.running.run import inside_step
+from modelkeel.sdk.running.task import Line, Outcome, Task, receive, send
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.values import decode
 

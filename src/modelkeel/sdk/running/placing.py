@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from modelkeel.core.errors import NotFound
-from modelkeel.sdk.engines.task import Place
 from modelkeel.sdk.running.options import StepLike
+from modelkeel.sdk.running.task import Place
 
 
 class ReachedRun(BaseException):

@@ -15,10 +15,10 @@ import msgspec
 
 from modelkeel.core.errors import KeelError
 from modelkeel.sdk.api import Api
-from modelkeel.sdk.engines.task import LENGTH, Line, Outcome, Task, send
 from modelkeel.sdk.running.options import Options
+from modelkeel.sdk.running.task import LENGTH, Line, Outcome, Task, send
 
-CHILD = "modelkeel.sdk.engines.child"
+CHILD = "modelkeel.sdk.running.child"
 INSIDE = "MODELKEEL_INSIDE_STEP"
 _MESSAGE = msgspec.msgpack.Decoder(Outcome | Line)
 _PIECE = 1 << 16

@@ -1,1 +1,0 @@
-"""Where steps run: this process, worker processes beside it, or Ray."""
