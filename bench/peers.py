@@ -37,17 +37,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server() -> Iterator[str]:
-    """A stock MLflow server with its defaults: SQLite, local artifacts through its proxy; gives its address."""
+def mlflow_server(database: str = "", artifacts: Path | None = None) -> Iterator[str]:
+    """A stock MLflow server with its defaults: SQLite, local artifacts through its proxy; gives its address.
+
+    Args:
+        database: the address of one that is there already; a new one by default.
+        artifacts: the folder of files that belongs to it.
+    """
     python = environment("mlflow", "mlflow==3.17.2", "scikit-learn")
     folder = Path(tempfile.mkdtemp(prefix="mlbench"))
     port = free_port()
     command = [str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += [
         "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
+        database or f"sqlite:///{folder}/mlflow.db",
         "--artifacts-destination",
-        str(folder / "files"),
+        str(artifacts or folder / "files"),
     ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)

@@ -4,7 +4,6 @@ import hashlib
 import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,9 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
+from mlflow.tracking._tracking_service import utils as tracking
 
+from tests.acceptance.moving_forks import fork, surroundings
 from tests.acceptance.moving_traces_kit import fill_datasets, fill_traces, trace, traces_of
 
 os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -28,13 +29,10 @@ os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
 
 def command(*words: str, home: Path | None = None, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs `modelkeel …` against the server of a home."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MODELKEEL_", "MLFLOW_TRACKING"))} | more
-    if home is not None:
-        environment["MODELKEEL_HOME"] = str(home)
-    line = [sys.executable, "-m", "modelkeel", *words]
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert not check or done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
-    return done
+    running = fork(words, surroundings(home, **more))
+    code = running.wait()
+    assert not check or code == 0, running.err[-3000:] + running.out[-1000:]
+    return subprocess.CompletedProcess(words, code, running.out, running.err)
 
 
 def fill(uri: str, files: Path) -> MlflowClient:
@@ -107,7 +105,7 @@ def picture(
             "tags": experiment.tags,
             "created": experiment.creation_time if experiment.name != "Default" else 0,  # each has its own
             "runs": {run.info.run_id: _run(client, run, files) for run in runs},
-            "models": {model.model_id: _model(client, model) for model in models},
+            "models": {model.model_id: _model(client, model, files) for model in models},
             "traces": traces_of(client, experiment.experiment_id),
         }
     return shown
@@ -151,12 +149,16 @@ def _run(client: MlflowClient, run: Any, folder: Path | None) -> dict[str, Any]:
         "history": history,
         "inputs": sorted((i.dataset.name, i.dataset.digest, i.dataset.source) for i in inputs),
         "outputs": sorted((o.model_id, o.step) for o in outputs),
-        "files": _files(client, info.run_id) if folder is None else _local(folder, info),
+        "files": _files(client, info.run_id, "run")
+        if folder is None
+        else _local(folder, info.experiment_id, info.run_id),
     }
 
 
-def _model(client: MlflowClient, model: Any) -> dict[str, Any]:
+def _model(client: MlflowClient, model: Any, folder: Path | None) -> dict[str, Any]:
+    place = (model.experiment_id, f"models/{model.model_id}")
     return {
+        "files": _files(client, model.model_id, "logged_model") if folder is None else _local(folder, *place),
         "name": model.name,
         "status": str(model.status),
         "run": model.source_run_id,
@@ -168,13 +170,23 @@ def _model(client: MlflowClient, model: Any) -> dict[str, Any]:
     }
 
 
-def _files(client: MlflowClient, run: str, path: str = "") -> dict[str, str]:
-    found = {}
-    for one in client.list_artifacts(run, path or None):
-        if one.is_dir:
-            found |= _files(client, run, one.path)
-        else:
-            found[one.path] = hashlib.sha256(Path(client.download_artifacts(run, one.path)).read_bytes()).hexdigest()
+def forget_repositories() -> None:
+    """Makes the client look anew where the files of a run are: it remembers that by the run's id, for all servers."""
+    tracking._artifact_repos_cache.clear()
+
+
+def _files(client: MlflowClient, identity: str, kind: str) -> dict[str, str]:
+    forget_repositories()
+    repository = client._tracking_client._get_artifact_repo(identity, resource=kind)  # type: ignore[arg-type]
+    found: dict[str, str] = {}
+    folders = [""]
+    while folders:
+        for one in repository.list_artifacts(folders.pop() or None):
+            if one.is_dir:
+                folders.append(one.path)
+            else:
+                content = Path(repository.download_artifacts(one.path)).read_bytes()
+                found[one.path] = hashlib.sha256(content).hexdigest()
     return found
 
 
@@ -182,7 +194,7 @@ def _finite(value: float) -> float:
     return max(min(value, 1.7976931348623157e308), -1.7976931348623157e308) if not math.isnan(value) else value
 
 
-def _local(folder: Path, info: Any) -> dict[str, str]:
-    root = folder / info.experiment_id / info.run_id / "artifacts"
+def _local(folder: Path, experiment: str, owner: str) -> dict[str, str]:
+    root = folder / experiment / owner / "artifacts"
     paths = [path for path in root.rglob("*") if path.is_file()]
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -14,14 +14,14 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from tests.acceptance.moving_kit import command, fill, picture, registry
+from tests.acceptance.moving_kit import command, fill, forget_repositories, picture, registry
 from tests.acceptance.moving_traces_kit import datasets_of, traces_of
 from tests.conftest import Server, start_server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair() -> Iterator[tuple[Server, Server]]:
-    """A laptop and a team's server."""
+    """A laptop and a team's server. Each test has experiments of its own there."""
     servers = [start_server(Path(tempfile.mkdtemp(prefix="mk"))) for _ in range(2)]
     yield servers[0], servers[1]
     for server in servers:
@@ -43,8 +43,10 @@ def _report(way: str, option: str, laptop: Server, team: Server, *more: str) -> 
 
 
 def _entries(server: Server) -> int:
+    """How many, but for seals, which come by themselves."""
     with server.client(server.token) as client:
-        return int(client.get("/api/v1/ledger/entries", params={"limit": 1}).json()["size"])
+        entries = client.get("/api/v1/ledger/entries", params={"limit": 1000}).json()["entries"]
+    return sum(1 for entry in entries if entry["type"] != "run.sealed")
 
 
 def test_a_push_repeated_changes_nothing_and_a_pull_brings_back_what_the_team_did(
@@ -116,6 +118,7 @@ def test_a_run_that_goes_on_follows_and_what_both_changed_is_reported(pair: tupl
     assert held.info.status == "FINISHED"
     assert {k: held.data.tags[k] for k in ("who", "mine", "theirs")} == {"who": "we", "mine": "1", "theirs": "2"}
     assert [m.value for m in there.get_metric_history(run, "loss")][-1] == 0.01
+    forget_repositories()
     assert Path(there.download_artifacts(run, "a.txt")).read_text() == "changed"
     assert Path(there.download_artifacts(run, "b.txt")).read_text() == "two"
 
@@ -138,18 +141,19 @@ def test_a_conflict_in_a_sealed_run_is_reported_until_it_is_solved(pair: tuple[S
         here.log_metric(one, "loss", 1.0)
         here.set_terminated(one)
     _wait_for_seal(laptop, experiment)
-    assert _push(laptop, team)["differences"] == []
+    lab = ("--experiment", "sealed")
+    assert _push(laptop, team, *lab)["differences"] == []
     here.set_tag(run, "who", "I")
     there.set_tag(run, "who", "we")
     _wait_for_seal(laptop, experiment)  # a new tag may have opened it again
     for _ in range(2):
-        report = _push(laptop, team)
+        report = _push(laptop, team, *lab)
         assert [line for line in report["differences"] if "tag:who" in line]
         assert report["counts"]["same"] == 1  # only the other run is passed over
     here.set_tag(run, "who", "we")
     _wait_for_seal(laptop, experiment)
-    assert _push(laptop, team)["differences"] == []
-    assert _push(laptop, team)["counts"]["same"] == 2
+    assert _push(laptop, team, *lab)["differences"] == []
+    assert _push(laptop, team, *lab)["counts"]["same"] == 2
 
 
 def test_killed_anywhere_it_goes_on_and_nothing_is_lost_or_doubled(pair: tuple[Server, Server]):
