@@ -34,11 +34,10 @@ def size(text: str | int) -> int:
     Raises:
         InvalidInput: another form, or not positive.
     """
-    if isinstance(text, str):
-        found = _SIZE.fullmatch(text.strip())
-        if found is None:
-            raise InvalidInput(f"{text!r} is not a size.", hint="Write a number and a unit: 512MiB, 2GB.")
-        text = round(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2]])
-    if text <= 0:
-        raise InvalidInput(f"A size is positive, not {text}.")
-    return text
+    found = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if isinstance(text, str) and found is None:
+        raise InvalidInput(f"{text!r} is not a size.", hint="Write a number and a unit: 512MiB, 2GB.")
+    count = int(text) if found is None else round(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2]])
+    if count <= 0:
+        raise InvalidInput(f"A size is positive, not {count}.")
+    return count
