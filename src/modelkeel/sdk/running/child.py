@@ -173,7 +173,7 @@ class Child:
 def _outcome_of(error: BaseException) -> Outcome:
     try:
         failure = pickle.dumps(error)
-        pickle.loads(failure)  # noqa: S301 - our own bytes: many exceptions can be written and not read
+        pickle.loads(failure)  # noqa: S301  # nosec B301 - our own bytes: many exceptions can be written and not read
     except Exception:  # noqa: BLE001 - whatever their class does
         failure = b""
     if secrets.held_in(failure) is not None:

@@ -82,7 +82,7 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     def exception(self) -> BaseException:
         """The failure, as its own class where that is known here."""
         try:
-            found = pickle.loads(self.failure)  # noqa: S301 - from a process of the user's own that runs their code
+            found = pickle.loads(self.failure)  # noqa: S301  # nosec B301 - from a process of the user's own that runs their code
         except Exception:  # noqa: BLE001 - whatever their class does when it is made anew
             found = None
         if not isinstance(found, BaseException):
