@@ -1,5 +1,8 @@
 """Traces and evaluation data sets for the tests of moving: made by the real client, and how to look at them."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import mlflow
@@ -91,7 +94,7 @@ def trace(experiment: str, question: str) -> str:
     """One trace with two spans below an experiment; asked why, it fails."""
     mlflow.set_experiment(experiment_id=experiment)
     try:
-        with mlflow.start_span(name="answer", span_type="CHAIN") as root:
+        with _at_once(), mlflow.start_span(name="answer", span_type="CHAIN") as root:
             root.set_inputs({"question": question})
             mlflow.update_current_trace(tags={"team": "a"}, metadata={"session": question})
             with mlflow.start_span(name="look up", span_type="RETRIEVER") as child:
@@ -102,11 +105,25 @@ def trace(experiment: str, question: str) -> str:
             root.set_outputs({"answer": question.upper()})
     except ValueError:
         pass
-    mlflow.flush_trace_async_logging()
     mlflow.set_experiment(experiment_id="0")
     found = mlflow.get_last_active_trace_id()
     assert found
     return str(found)
+
+
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Traces are logged when they end; by default the client sends them about once a second."""
+    name, before = "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", os.environ.get("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING")
+    os.environ[name] = "false"
+    mlflow.tracing.reset()  # what sends them is made with the next span
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+        mlflow.tracing.reset()
 
 
 def _folder(client: MlflowClient) -> bool:
