@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -22,6 +22,7 @@ from modelkeel.core.errors import InvalidInput, NotFound, Unavailable
 from modelkeel.core.hashing import digest_of, sha256
 from modelkeel.core.points import Point, stored_point
 from modelkeel.sdk.moving.from_mlflow_traces import MlflowTraces
+from modelkeel.sdk.moving.mlflow_addresses import DATABASES, driven, lasting, local, plain, shown
 from modelkeel.sdk.moving.source import SourceEvaluation, SourceModel, SourceRegistered, SourceRun, SourceTrace
 from modelkeel.wire.moving import (
     DatasetItem,
@@ -39,7 +40,6 @@ from modelkeel.wire.moving_traces import RecordItem
 BATCH = 100
 PART = 50_000
 READERS = 8
-_DATABASES = ("postgresql", "mysql", "mssql", "sqlite")
 _STATUS = {"READY": "LOGGED_MODEL_READY", "FAILED": "LOGGED_MODEL_UPLOAD_FAILED", "PENDING": "LOGGED_MODEL_PENDING"}
 
 
@@ -66,8 +66,8 @@ class MlflowSource:
         self._scratch = Path(tempfile.mkdtemp(prefix="keel-import-"))
         self._only = set(only)
         self._artifacts = artifacts
-        self.shown = _shown(uri)
-        self.peer = f"mlflow:{sha256(_lasting(uri).encode())[:32]}"
+        self.shown = shown(uri)
+        self.peer = f"mlflow:{sha256(lasting(uri).encode())[:32]}"
         self._uri = self._opened(uri)
         registry_uri = self._uri if registry is None or registry == uri else self._opened(registry)
 
@@ -177,7 +177,7 @@ class MlflowSource:
         """A local file is read where it is; any other is downloaded."""
         root = self._root(owner)
         if urlsplit(root).scheme in {"", "file"}:
-            return _local(root) / path
+            return local(root) / path
         into = Path(tempfile.mkdtemp(dir=folder))
         return Path(self._repository(root).download_artifacts(path, str(into)))
 
@@ -232,10 +232,10 @@ class MlflowSource:
             return uri
         if scheme == "sqlite":
             return self._copied(uri)
-        if scheme in _DATABASES:
-            _check_schema(uri)
-            return uri
-        folder = _local(uri)
+        if scheme in DATABASES:
+            _check_schema(driven(uri))
+            return driven(uri)
+        folder = local(uri)
         if not folder.is_dir():
             raise NotFound(f"There is no folder {folder}.", hint="Name a server, a database's URI or an mlruns folder.")
         return str(folder)
@@ -395,7 +395,7 @@ class MlflowSource:
             if type(error).__name__ in {"MlflowException", "RestException", "Unavailable"}:
                 return None
             raise
-        one, other = _plain(source), _plain(root)
+        one, other = plain(source), plain(root)
         if one == other:
             return ""
         return one[len(other) + 1 :] if one.startswith(f"{other}/") else None
@@ -445,7 +445,7 @@ def _stored(row: Any) -> Point:
 
 def _sql_store(uri: str) -> Any:
     """MLflow's store on a database; None for anything else."""
-    if urlsplit(uri).scheme.partition("+")[0] not in _DATABASES:
+    if urlsplit(uri).scheme.partition("+")[0] not in DATABASES:
         return None
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -466,33 +466,3 @@ def _check_schema(uri: str) -> None:
         ) from error
     finally:
         engine.dispose()
-
-
-def _local(uri: str) -> Path:
-    parts = urlsplit(uri)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else Path(uri).expanduser().absolute()
-
-
-def _plain(uri: str) -> str:
-    """An address in the one form that can be compared."""
-    parts = urlsplit(uri)
-    if parts.scheme in {"", "file"}:
-        return str(_local(uri)).rstrip("/")
-    return (
-        f"{parts.scheme}:/{parts.path.lstrip('/')}".rstrip("/")
-        if parts.scheme == "mlflow-artifacts"
-        else uri.rstrip("/")
-    )
-
-
-def _lasting(uri: str) -> str:
-    """What names a source for good: its address without credentials, a path made absolute."""
-    scheme = urlsplit(uri).scheme.partition("+")[0]
-    if scheme == "sqlite":
-        return f"sqlite:///{Path(uri.partition('sqlite:///')[2]).absolute()}"
-    return _shown(uri).rstrip("/") if scheme in {"http", "https", *_DATABASES} else str(_local(uri))
-
-
-def _shown(uri: str) -> str:
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
