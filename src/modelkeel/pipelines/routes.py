@@ -21,6 +21,7 @@ from modelkeel.wire.pipelines import (
 )
 
 Limit = Annotated[int, Parameter(ge=1, le=1000)]
+After = Annotated[int, Parameter(ge=-1, lt=1 << 31)]
 
 
 class Launch(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,7 +54,7 @@ def router(pipelines: Pipelines, launches: Launches) -> Router:
         return await pipelines.runs(principal, pipeline, before, limit)
 
     @get("/pipelines/runs/{run_id:str}", summary="A pipeline run with its steps and graph")
-    async def run(principal: Principal, run_id: str, after: int = -1, limit: Limit | None = None) -> PipelineRun:
+    async def run(principal: Principal, run_id: str, after: After = -1, limit: Limit | None = None) -> PipelineRun:
         return await pipelines.run(principal, run_id, after=after, limit=limit)
 
     @post("/pipelines/runs/{run_id:str}/cancel", summary="Cancel a run", opt={"writes": "record"}, status_code=204)

@@ -32,6 +32,9 @@ from modelkeel.wire.pipelines import (
     StepRun,
 )
 
+MOST_STEPS = 1 << 31
+"""No run has a step of a higher number."""
+
 
 class Steps:
     """Steps of runs.
@@ -216,9 +219,9 @@ def check_digests(tx: Tx, workspace: str, digests: set[str]) -> None:
 
 
 def _step(tx: Tx, run_id: str, index: int) -> sa.Row[Any]:
-    row = store.step(tx, run_id, index)
+    row = store.step(tx, run_id, index) if 0 <= index < MOST_STEPS else None
     if row is None:
-        raise NotFound(f"The run {run_id} has no step {index}.")
+        raise NotFound(f"The run {run_id[:64]} has no step {str(index)[:20]}.")
     return row
 
 
