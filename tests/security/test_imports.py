@@ -14,6 +14,8 @@ RULES: dict[str, tuple[set[str], dict[str, str]]] = {
         {"pickle", "cloudpickle", "joblib", "dill", "marshal", "shelve", "torch", "jsonpickle"},
         {
             "sdk/values/pickled.py": "results of the user's own steps, in the user's own process",
+            "sdk/running/task.py": "a step's own exception, from a process of the user's that runs the same code",
+            "sdk/running/child.py": "makes sure that such an exception can be read before it is sent",
             "sdk/reproducing/meaning.py": "compares two models in the process of who reproduces, which confines it",
         },
     ),
