@@ -1,5 +1,6 @@
 """Other tools' servers for comparison, each in a virtual environment of its own (`bench/.venv-NAME`)."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -37,14 +38,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(database: str = "", artifacts: Path | None = None) -> Iterator[str]:
+def mlflow_server(database: str = "", artifacts: Path | None = None, python: Path | None = None) -> Iterator[str]:
     """A stock MLflow server with its defaults: SQLite, local artifacts through its proxy; gives its address.
 
     Args:
         database: the address of one that is there already; a new one by default.
         artifacts: the folder of files that belongs to it.
+        python: of the environment of another release; 3.17.2 by default.
     """
-    python = environment("mlflow", "mlflow==3.17.2", "scikit-learn")
+    python = python or environment("mlflow", "mlflow==3.17.2", "scikit-learn")
     folder = Path(tempfile.mkdtemp(prefix="mlbench"))
     port = free_port()
     command = [str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
@@ -55,7 +57,11 @@ def mlflow_server(database: str = "", artifacts: Path | None = None) -> Iterator
         str(artifacts or folder / "files"),
     ]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+        found = {
+            **os.environ,
+            "PATH": f"{python.parent}:{os.environ['PATH']}",
+        }  # older releases look for gunicorn there
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True, env=found)
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 120

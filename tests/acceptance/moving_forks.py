@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 _PARENT = """
-import importlib, json, os, sys
+import importlib, json, os, sys, traceback
 for name in ("modelkeel.cli.importing", "modelkeel.cli.exporting", "modelkeel.sdk.moving.mover",
              "modelkeel.sdk.moving.to_mlflow", "mlflow.store.tracking.sqlalchemy_store",
              "mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.artifact.artifact_repository_registry"):
@@ -36,6 +36,8 @@ for line in sys.stdin:
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

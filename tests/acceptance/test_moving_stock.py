@@ -7,8 +7,9 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 
-from bench.peers import mlflow_server
+from bench.peers import environment, mlflow_server
 from tests.acceptance.moving_kit import command, fill, forget_repositories, picture, registry
 from tests.acceptance.moving_traces_kit import datasets_of
 from tests.conftest import Server
@@ -50,3 +51,24 @@ def test_a_stock_server_comes_over_by_http_and_another_one_opens_the_export(serv
             forget_repositories()
             back.log_text(run.run_id, "new", "new.txt")
             assert Path(back.download_artifacts(run.run_id, "new.txt", str(tmp_path))).read_text() == "new"
+
+
+def test_a_server_from_before_mlflow_3_comes_over_by_http(server: Server):
+    old = environment("mlflow-2.9", "mlflow==2.9.2", "sqlalchemy<2.1", "setuptools<80")
+    with mlflow_server(python=old) as url:
+        stock = MlflowClient(url)
+        experiment = stock.create_experiment("old")
+        run = stock.create_run(experiment).info
+        stock.log_batch(run.run_id, [Metric("loss", 1 / (step + 1), step, step) for step in range(10)])
+        stock.log_text(run.run_id, "flavors: {}", "model/MLmodel")
+        stock.set_terminated(run.run_id)
+        stock.create_registered_model("old", description="who leaves")
+        registered = stock._get_registry_client().store
+        registered.create_model_version("old", f"{run.artifact_uri}/model", run.run_id)
+        stock.set_registered_model_alias("old", "champion", "1")
+        assert _imported(server, url)["differences"] == []
+        ours = MlflowClient(server.url)
+        assert [m.value for m in ours.get_metric_history(run.run_id, "loss")] == [1 / (step + 1) for step in range(10)]
+        assert ours.get_model_version_by_alias("old", "champion").run_id == run.run_id
+        forget_repositories()
+        assert Path(ours.download_artifacts(run.run_id, "model/MLmodel")).read_text() == "flavors: {}"

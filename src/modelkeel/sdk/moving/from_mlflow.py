@@ -21,7 +21,7 @@ import msgspec
 from modelkeel.core.errors import InvalidInput, NotFound, Unavailable
 from modelkeel.core.hashing import digest_of, sha256
 from modelkeel.core.points import Point, stored_point
-from modelkeel.sdk.moving.from_mlflow_traces import MlflowTraces
+from modelkeel.sdk.moving.from_mlflow_traces import MlflowTraces, if_served
 from modelkeel.sdk.moving.mlflow_addresses import DATABASES, driven, lasting, local, plain, shown
 from modelkeel.sdk.moving.source import SourceEvaluation, SourceModel, SourceRegistered, SourceRun, SourceTrace
 from modelkeel.wire.moving import (
@@ -40,6 +40,7 @@ from modelkeel.wire.moving_traces import RecordItem
 BATCH = 100
 PART = 50_000
 READERS = 8
+_PROMPT = "mlflow.prompt.is_prompt"
 _STATUS = {"READY": "LOGGED_MODEL_READY", "FAILED": "LOGGED_MODEL_UPLOAD_FAILED", "PENDING": "LOGGED_MODEL_PENDING"}
 
 
@@ -130,8 +131,8 @@ class MlflowSource:
                 yield from pool.map(self._history, some)
 
     def logged_models(self, experiment: str) -> Iterator[SourceModel]:
-        """Logged models; deleted ones are not listed by MLflow."""
-        for one in _pages(lambda token: self._client.search_logged_models([experiment], page_token=token)):
+        """Logged models; deleted ones are not listed by MLflow, and a server before MLflow 3 has none."""
+        for one in if_served(_pages(lambda token: self._client.search_logged_models([experiment], page_token=token))):
             self._roots[one.model_id] = one.artifact_location
             points = [
                 ModelPoint(
@@ -187,7 +188,11 @@ class MlflowSource:
 
     def registered(self) -> Iterator[SourceRegistered]:
         """Registered models with all versions; those of no chosen experiment are left out."""
-        for one in _pages(lambda token: self._client.search_registered_models(page_token=token)):
+        # The store is asked: the client leaves prompts out by a filter, by which older servers leave out everything.
+        store = self._client._get_registry_client().store
+        for one in _pages(lambda token: store.search_registered_models(None, 100, None, token)):
+            if (one.tags or {}).get(_PROMPT) == "true":
+                continue
             query = f"name='{one.name}'" if "'" not in one.name else f'name="{one.name}"'
             every = list(_pages(lambda token, q=query: self._client.search_model_versions(q, page_token=token)))
             versions: list[VersionItem] = []

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from modelkeel.sdk.moving.source import SourceEvaluation, SourceTrace
 from modelkeel.wire.moving_traces import EvaluationItem, RecordItem, TraceItem, written_digest
 
+T = TypeVar("T")
 BATCH = 100
 READERS = 8
 _LOCATION = "mlflow.artifactLocation"
@@ -39,7 +40,7 @@ class MlflowTraces:
     def traces(self, experiment: str, runs: Sequence[str]) -> Iterator[list[SourceTrace]]:
         """An experiment's traces, oldest first, in batches; `runs` are the experiment's."""
         links: dict[str, list[str]] | None = None
-        for infos in self._pages(experiment):
+        for infos in if_served(self._pages(experiment)):
             if self._sql is not None:
                 links = self._sql_links([info.trace_id for info in infos])
             elif links is None:
@@ -53,7 +54,7 @@ class MlflowTraces:
 
         place, files = self._places[trace]
         if place in _IN_STORE:
-            found = self._store.get_trace(trace, allow_partial=True).data.spans
+            found = self._stored(trace)
         elif files:
             found = TraceData.from_dict(self._downloaded(files)).spans
         else:
@@ -96,6 +97,17 @@ class MlflowTraces:
             yield [_record(one) for one in found]
             if not token:
                 return
+
+    def _stored(self, trace: str) -> Any:
+        """Spans that are kept with their trace."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._store.get_trace(trace, allow_partial=True).data.spans
+        except MlflowException as error:
+            if error.error_code not in _UNKNOWN:
+                raise
+        return [span for whole in self._store.batch_get_traces([trace]) for span in whole.data.spans]  # older servers
 
     def _pages(self, experiment: str) -> Iterator[list[Any]]:
         token = None
@@ -172,6 +184,17 @@ class MlflowTraces:
             keys,
         )
         return SourceEvaluation(item, written_digest([msgspec.to_builtins(item), one.digest]))
+
+
+def if_served(found: Iterator[T]) -> Iterator[T]:
+    """What a server gives; nothing, if it is from before there was such a thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield from found
+    except MlflowException as error:
+        if error.error_code != "ENDPOINT_NOT_FOUND":
+            raise
 
 
 def _trace(info: Any, links: list[str]) -> SourceTrace:
