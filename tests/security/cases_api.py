@@ -161,7 +161,7 @@ _IDENTITY = {
     ),
 }
 _LEDGER = {
-    "GET ledger/entries": _read(lambda _: Ask(), _OWN),
+    "GET ledger/entries": _read(lambda _: Ask(params={"limit": 1000}), _OWN),
     "GET ledger/entries/{index:int}/proof": _read(lambda _: Ask(path={"index": "0"})),
     "GET ledger/checkpoint": _read(lambda _: Ask(), "the signed head of the whole log: a hash and a size"),
     "POST ledger/export": Case(lambda _: Ask(), ("export.made",), own=_OWN),

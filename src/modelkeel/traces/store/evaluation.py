@@ -134,8 +134,8 @@ def leave(tx: Tx, identity: str, experiments: Sequence[str]) -> int:
 
 
 def delete(tx: Tx, identity: str) -> None:
-    """Removes a data set with all it has."""
-    for table in (evaluation_record, evaluation_tag, evaluation_experiment):
+    """Removes a data set with all it has. To which experiments it belonged stays: its ledger entries follow them."""
+    for table in (evaluation_record, evaluation_tag):
         tx.run(sa.delete(table).where(table.c.dataset == identity))
     tx.run(sa.delete(evaluation_dataset).where(evaluation_dataset.c.id == identity))
 
