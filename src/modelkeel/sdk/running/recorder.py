@@ -20,6 +20,8 @@ from modelkeel.wire.pipelines import Held, Reports, StepReport
 R = TypeVar("R")
 BEAT_SECONDS = 3.0
 """So soon a run hears that somebody cancelled it."""
+GATHER_SECONDS = 0.02
+"""So long a report waits for others, unless somebody waits for it: each message is a durable commit of the server."""
 AT_ONCE = 500
 """Reports in one message."""
 PATIENCE_SECONDS = 60.0
@@ -43,6 +45,7 @@ class Recorder:
         self._run_id = run_id
         self._waiting: list[tuple[StepReport, dict[str, Content], bool]] = []
         self._busy = False
+        self._flushing = 0
         self._closed = False
         self._error: KeelError | None = None
         self.ended: Conflict | None = None
@@ -70,7 +73,10 @@ class Recorder:
             KeelError: a report was refused.
         """
         with self._changed:
+            self._flushing += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._error is not None or not (self._waiting or self._busy))
+            self._flushing -= 1
             if self._error is not None:
                 raise self._error
 
@@ -87,6 +93,8 @@ class Recorder:
                 self._busy = False
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._waiting or self._closed, BEAT_SECONDS)
+                if self._waiting:
+                    self._changed.wait_for(lambda: self._flushing or self._closed, GATHER_SECONDS)
                 if self._closed:
                     return
                 batch, self._waiting = self._waiting, []
