@@ -244,3 +244,25 @@ def test_the_commands_grant_deny_and_show(shared_server, world):
     keel("groups", "role", "readers", "auditor")
     found = [g for g in json.loads(keel("groups", "list", "--json")) if g["name"] == "readers"]
     assert [(g["members"], g["roles"]) for g in found] == [(["clara"], ["auditor"])]
+
+
+def test_entries_of_an_evaluation_data_set_follow_its_experiments_after_its_end_too(shared_server, world):
+    root = "/api/3.0/mlflow/datasets"
+
+    def make(*experiments: str) -> str:
+        asked = {"name": "golden", "experiment_ids": list(experiments)}
+        made = world.owner.post(f"{root}/create", json=asked).raise_for_status().json()
+        return made["dataset"]["dataset_id"]
+
+    hidden, shared, gone = make(world.experiments[0]), make(*world.experiments), make(world.experiments[0])
+    world.owner.delete(f"{root}/{gone}").raise_for_status()
+    with shared_server.client(shared_server.user("eve", "viewer")) as eve:
+
+        def told() -> set[str]:
+            asked = {"types": "evaluation_dataset.created", "limit": 1000}
+            found = eve.get("/api/v1/ledger/entries", params=asked).raise_for_status().json()["entries"]
+            return {entry["subject"]["evaluation_dataset"] for entry in found}
+
+        assert told() >= {hidden, shared, gone}
+        world.grant("eve", "experiment", world.experiments[0], "read", effect="deny")
+        assert told() & {hidden, shared, gone} == {shared}

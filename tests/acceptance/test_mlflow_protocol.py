@@ -184,7 +184,16 @@ def test_what_stock_answers_otherwise(client: httpx.Client) -> None:
     assert error(client.post(f"{V2}/runs/search", json=ask | {"order_by": ["params.a", "params.a"]})) == INVALID
     assert error(client.post(f"{V2}/logged-models/search", json=ask | {"filter": "metrics.a < 'x'"})) == INVALID
     assert client.post(f"{V2}/logged-models/search", json=ask | {"filter": "params.a IS NOT NULL"}).status_code == 200
-    assert error(client.get(f"{V2}/registered-models/search", params={"max_results": 0})) == INVALID
+    for size in (0, -1):
+        assert error(client.get(f"{V2}/registered-models/search", params={"max_results": size})) == INVALID
+    for size in (0, -1, 1001, 10**9):
+        assert error(client.post(f"{V2}/logged-models/search", json=ask | {"max_results": size})) == INVALID
+    assert error(client.post(f"{V2}/experiments/search", json={"order_by": ["name", "name"]})) == INVALID
+    assert client.post(f"{V2}/runs/search", json=ask | {"order_by": ["`run name`"]}).status_code == 200
+    for at, order in (("registered-models", "creation_timestamp"), ("model-versions", "timestamp")):
+        assert client.get(f"{V2}/{at}/search", params={"order_by": order}).status_code == 200
+    by_name = ask | {"order_by": [{"field_name": "attributes.name"}]}
+    assert client.post(f"{V2}/logged-models/search", json=by_name).status_code == 200
     untag = {"name": "nobody", "key": "../x"}
     assert error(client.request("DELETE", f"{V2}/registered-models/delete-tag", json=untag)) == INVALID
     model = client.post(f"{V2}/logged-models", json={"experiment_id": "0", "name": "m"}).json()["model"]["info"]

@@ -68,8 +68,10 @@ class Caller:
         except RestException as problem:
             return problem, self._mistake(problem)
         except MlflowException as problem:
-            if self.name == "stock" and "Max retries exceeded" in str(problem):  # it answered 500
+            if self.name == "stock" and "too many 500 error responses" in str(problem):
                 return problem, ("refused", "INVALID_PARAMETER_VALUE")
+            if "Max retries exceeded" in str(problem) or "Connection refused" in str(problem):
+                raise  # the server is gone, which is no answer
             return problem, ("refused by the client itself", problem.error_code)
         return raw, self.plain(raw)
 

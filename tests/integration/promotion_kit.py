@@ -9,7 +9,8 @@ from modelkeel.core.credentials import Credential, Shown
 from modelkeel.governance.policy import parse
 from modelkeel.identity.models import NewToken, NewUser
 from modelkeel.tracking.models import CONTEXT_TAG, ArtifactOwner, DatasetInput, Metric, ModelStatus
-from modelkeel.wire.pipelines import Capture, EndRun, Environment, Snapshot, StartRun
+from modelkeel.wire.captures import Capture, Environment, Snapshot
+from modelkeel.wire.pipelines import EndRun, StartRun
 
 MODEL = "flights"
 GATES: dict[str, Any] = {"metrics": [{"metric": "auc", "min": 0.6}], "schema": True, "approvals": 1}

@@ -6,7 +6,7 @@ import msgspec
 
 from modelkeel.governance.models import Promotion
 from modelkeel.tracking.models import DatasetInput
-from modelkeel.wire.pipelines import DataInput, Environment, Snapshot
+from modelkeel.wire.captures import DataInput, Environment, Snapshot
 
 
 class PredictionPart(msgspec.Struct, frozen=True):

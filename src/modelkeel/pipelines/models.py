@@ -8,7 +8,8 @@ import msgspec
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import Conflict, InvalidInput
 from modelkeel.core.hashing import is_digest
-from modelkeel.wire.pipelines import Approval, Edge, KeyParts, MissReason, StepReport, StepRun, Value
+from modelkeel.wire.pipelines import Approval, Edge, KeyParts, MissReason, StepReport, StepRun
+from modelkeel.wire.values import Value
 
 ALIVE = frozenset({"launching", "running"})
 ENDS = frozenset({"finished", "failed", "killed"})

@@ -15,10 +15,7 @@ from modelkeel.pipelines.models import (
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
-from modelkeel.wire.pipelines import (
-    CachedStep,
-    StartRun,
-)
+from modelkeel.wire.pipelines import CachedStep, StartRun
 
 MOST_KNOWN = 2000
 

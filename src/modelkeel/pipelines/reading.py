@@ -9,21 +9,20 @@ import sqlalchemy as sa
 
 from modelkeel.core.clock import now_ms, rfc3339
 from modelkeel.pipelines.models import RunUsage, edges
+from modelkeel.wire.captures import Capture
 from modelkeel.wire.pipelines import (
     Approval,
     CachedStep,
-    Capture,
     KeyParts,
     Logged,
     MissReason,
     PipelineRun,
-    RecordedReproduction,
-    Reproduction,
     RunSummary,
     StepGroup,
     StepRun,
-    Value,
 )
+from modelkeel.wire.reproductions import RecordedReproduction, Reproduction
+from modelkeel.wire.values import Value
 
 _APPROVAL = msgspec.json.Decoder(Approval)
 _CAPTURE = msgspec.json.Decoder(Capture)

@@ -17,10 +17,7 @@ from modelkeel.pipelines.models import (
 )
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
-from modelkeel.wire.pipelines import (
-    RecordedReproduction,
-    Reproduction,
-)
+from modelkeel.wire.reproductions import RecordedReproduction, Reproduction
 
 
 class Reproductions:

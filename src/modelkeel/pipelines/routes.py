@@ -9,16 +9,8 @@ from litestar.params import Parameter
 from modelkeel.core.access import Principal
 from modelkeel.pipelines.launch import Launches
 from modelkeel.pipelines.service import Pipelines
-from modelkeel.wire.pipelines import (
-    CancelRun,
-    Capture,
-    EndRun,
-    PipelineRun,
-    RunSummary,
-    Savings,
-    Started,
-    StartRun,
-)
+from modelkeel.wire.captures import Capture
+from modelkeel.wire.pipelines import CancelRun, EndRun, PipelineRun, RunSummary, Savings, Started, StartRun
 
 Limit = Annotated[int, Parameter(ge=1, le=1000)]
 After = Annotated[int, Parameter(ge=-1, lt=1 << 31)]

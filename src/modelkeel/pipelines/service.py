@@ -26,15 +26,8 @@ from modelkeel.pipelines.steps import Steps, check_digests
 from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.transaction import Tx
-from modelkeel.wire.pipelines import (
-    Capture,
-    EndRun,
-    PipelineRun,
-    RunSummary,
-    Savings,
-    Started,
-    StartRun,
-)
+from modelkeel.wire.captures import Capture
+from modelkeel.wire.pipelines import EndRun, PipelineRun, RunSummary, Savings, Started, StartRun
 
 
 class Pipelines:

@@ -6,7 +6,8 @@ from modelkeel.core.access import Principal
 from modelkeel.pipelines.paying import Paid
 from modelkeel.pipelines.reproductions import Reproductions
 from modelkeel.pipelines.steps import Steps
-from modelkeel.wire.pipelines import CachedStep, Decide, Lookup, RecordedReproduction, Reports, Reproduction, StepRun
+from modelkeel.wire.pipelines import CachedStep, Decide, Lookup, Reports, StepRun
+from modelkeel.wire.reproductions import RecordedReproduction, Reproduction
 
 
 def router(steps: Steps, paid: Paid, reproductions: Reproductions) -> Router:

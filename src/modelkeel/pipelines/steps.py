@@ -25,12 +25,7 @@ from modelkeel.storage.blobs import BlobStore
 from modelkeel.storage.database import Database
 from modelkeel.storage.holdings import held
 from modelkeel.storage.transaction import Tx
-from modelkeel.wire.pipelines import (
-    CachedStep,
-    Decide,
-    StepReport,
-    StepRun,
-)
+from modelkeel.wire.pipelines import CachedStep, Decide, StepReport, StepRun
 
 MOST_STEPS = 1 << 31
 """No run has a step of a higher number."""

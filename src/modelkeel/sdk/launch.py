@@ -25,7 +25,9 @@ from modelkeel.sdk.running.recorder import patiently
 from modelkeel.sdk.running.run import Hear, Listener, RunContext, Setting, current, running
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.running.workers import INSIDE
-from modelkeel.wire.pipelines import EndRun, Environment, Snapshot, Started, StartRun, Value
+from modelkeel.wire.captures import Environment, Snapshot
+from modelkeel.wire.pipelines import EndRun, Started, StartRun
+from modelkeel.wire.values import Value
 
 RUNS = "/api/v1/pipelines/runs"
 

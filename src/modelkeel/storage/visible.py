@@ -101,9 +101,9 @@ def unseen(principal: Principal) -> list[tuple[str, sa.Select[Any]]]:
                 table = sa.table(below, sa.column("id"), sa.column("experiment"))
                 found.append((below, sa.select(table.c.id).where(table.c.experiment.in_(hidden))))
             # Of several experiments, one that may be seen is enough; the rows outlive the data set itself.
-            of = sa.table("evaluation_experiment", sa.column("dataset"), sa.column("experiment"))
-            shown = sa.select(of.c.dataset).where(of.c.experiment.not_in(hidden))
-            barred = sa.select(of.c.dataset).where(of.c.experiment.in_(hidden), of.c.dataset.not_in(shown))
+            belongs = sa.table("evaluation_experiment", sa.column("dataset"), sa.column("experiment")).c
+            shown = sa.select(belongs.dataset).where(belongs.experiment.not_in(hidden))
+            barred = sa.select(belongs.dataset).where(belongs.experiment.in_(hidden), belongs.dataset.not_in(shown))
             found.append(("evaluation_dataset", barred))
         if kind is Kind.ENDPOINT:
             names = sa.select(own.c.name).where(own.c.id.in_(hidden), own.c.workspace == principal.workspace)

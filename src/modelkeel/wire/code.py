@@ -2,7 +2,7 @@
 
 import msgspec
 
-from modelkeel.wire.pipelines import Snapshot
+from modelkeel.wire.captures import Snapshot
 
 CAPTURE_TAG = "modelkeel.capture"
 """On a run: the word by which its code is handed in later, when it has been captured."""

@@ -5,39 +5,8 @@ from typing import Any
 import msgspec
 
 from modelkeel.core.hashing import digest_of
-
-
-class Value(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A typed artifact by its content.
-
-    Attributes:
-        kind: how it is stored: `json`, `polars`, `pandas`, `numpy`, `bytes`, `model`, `file`, `folder`, or a
-            container of further values, `tuple`, `list` or `dict`.
-        digest: SHA-256 of the stored bytes; of a container, of its items' digests.
-        size: bytes.
-        inline: the text of a small `json` value; it needs no blob.
-        items: the values inside a container, in order.
-        names: the keys of a `dict`, the paths of a `folder`.
-        step: index of the step of the same run that made it; none: it came from outside.
-        note: what a reader should know: `pickle` marks content that only the user's own processes may load.
-    """
-
-    kind: str
-    digest: str
-    size: int = 0
-    inline: str | None = None
-    items: list["Value"] = []
-    names: list[str] = []
-    step: int | None = None
-    note: str = ""
-
-    def blobs(self) -> dict[str, int]:
-        """Digests of the blobs behind the value, with their sizes."""
-        if self.items:
-            return {digest: size for item in self.items for digest, size in item.blobs().items()}
-        if self.kind in {"tuple", "list", "dict", "folder"} or self.inline is not None:
-            return {}
-        return {self.digest: self.size}
+from modelkeel.wire.captures import DataInput, Environment, Snapshot
+from modelkeel.wire.values import Value
 
 
 class KeyParts(msgspec.Struct, frozen=True):
@@ -95,80 +64,6 @@ class CachedStep(msgspec.Struct, frozen=True):
     created: int = 0
 
 
-class LeftOut(msgspec.Struct, frozen=True):
-    """A file that the snapshot does not hold, and why: `secret`, `large` or `name` (one that can't be laid again)."""
-
-    path: str
-    reason: str
-
-
-class Snapshot(msgspec.Struct, frozen=True):
-    """The project's files as they were.
-
-    Attributes:
-        digest: of the tar.
-        files: how many it holds.
-        size: bytes of the tar.
-        commit: git's commit, if the folder is in a repository.
-        dirty: whether files differ from that commit.
-        diff: blob of the uncommitted changes as a patch.
-        left_out: files that it does not hold.
-    """
-
-    digest: str
-    files: int
-    size: int
-    commit: str | None = None
-    dirty: bool = False
-    diff: str | None = None
-    left_out: list[LeftOut] = []
-
-
-class Wheel(msgspec.Struct, frozen=True):
-    """A local or editable package, laid in as a wheel."""
-
-    name: str
-    version: str
-    filename: str
-    digest: str
-
-
-class Environment(msgspec.Struct, frozen=True):
-    """What was installed.
-
-    Attributes:
-        digest: of names and versions; it stands in cache keys.
-        python: the interpreter's version, `3.11.7`.
-        platform: e.g. `linux-x86_64`.
-        packages: how many packages.
-        lock: blob of the hashed requirement file.
-        wheels: packages that no index has.
-        unlocked: packages that no index has and that could not be built, so a rebuilt environment lacks them.
-    """
-
-    digest: str
-    python: str
-    platform: str
-    packages: int
-    lock: str | None = None
-    wheels: list[Wheel] = []
-    unlocked: list[str] = []
-
-
-class DataInput(msgspec.Struct, frozen=True):
-    """Data from outside that the run declared.
-
-    Attributes:
-        name: as declared.
-        value: its content.
-        pinned: whether the content is stored, so that a rerun can have it back.
-    """
-
-    name: str
-    value: Value
-    pinned: bool
-
-
 class StartRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Asks for a pipeline run.
 
@@ -222,15 +117,6 @@ class Lookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Asks for cached steps by key."""
 
     keys: list[str]
-
-
-class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What stood behind the run: sent once, while it runs or at its end."""
-
-    snapshot: Snapshot | None
-    environment: Environment
-    machine: dict[str, Any]
-    data: list[DataInput] = []
 
 
 class Approval(msgspec.Struct, frozen=True):
@@ -458,54 +344,6 @@ class PipelineRun(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
-class Difference(msgspec.Struct, frozen=True):
-    """One thing that a rerun made otherwise.
-
-    Attributes:
-        kind: `step`, `model`, `metric`, `package`, `python`, `machine` or `code`.
-        name: which.
-        was: what the first run had, in words.
-        now: what the rerun has.
-    """
-
-    kind: str
-    name: str
-    was: str
-    now: str
-
-
-class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on a rerun.
-
-    Attributes:
-        run_id: the run that was rerun.
-        rerun_id: the rerun.
-        verdict: `identical` (same bytes), `equivalent` (same within the tolerance) or `diverged`.
-        steps: step results compared.
-        models: logged models compared.
-        files: files of those models compared.
-        metrics: metrics compared.
-        tolerance: relative tolerance of metrics and of model predictions.
-        differences: what differs; the first named is the first in the order of the run.
-        by_meaning: what differs in bytes and is the same in meaning.
-        causes: what differs around the run and may explain it.
-        not_compared: steps that are never cached: they read what is outside of the run.
-    """
-
-    run_id: str
-    rerun_id: str
-    verdict: str
-    steps: int
-    models: int
-    files: int
-    metrics: int
-    tolerance: float
-    differences: list[Difference]
-    by_meaning: list[str] = []
-    causes: list[Difference] = []
-    not_compared: list[str] = []
-
-
 class Confined(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a server confines user code that it starts.
 
@@ -548,16 +386,6 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rebuild: bool = False
     result: str = ""
     confined: Confined | None = None
-
-
-class RecordedReproduction(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict with its ledger entry."""
-
-    id: str
-    recorded: str
-    user: str
-    entry: int
-    reproduction: Reproduction
 
 
 class Savings(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,18 +11,10 @@ from modelkeel.core.errors import Conflict, InvalidInput, NotFound, PermissionDe
 from modelkeel.core.hashing import sha256
 from modelkeel.pipelines.models import miss_reasons
 from modelkeel.storage.blobs import BlobRef
-from modelkeel.wire.pipelines import (
-    Capture,
-    EndRun,
-    Environment,
-    KeyParts,
-    Logged,
-    Reproduction,
-    Snapshot,
-    StartRun,
-    StepReport,
-    Value,
-)
+from modelkeel.wire.captures import Capture, Environment, Snapshot
+from modelkeel.wire.pipelines import EndRun, KeyParts, Logged, StartRun, StepReport
+from modelkeel.wire.reproductions import Reproduction
+from modelkeel.wire.values import Value
 
 PARTS = KeyParts({"a.py:f": "1"}, {}, {"n": "json:2"}, {}, "env", "3.11.7", 0)
 START = StartRun("flow", "proj", "a.py:flow", {"n": 1}, 0, ["."], "c" * 64, "exp", "env", "3.11.7")

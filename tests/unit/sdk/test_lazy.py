@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from modelkeel.sdk.running.lazy import Lazy, described, is_lazy, unwrap
-from modelkeel.wire.pipelines import Value
+from modelkeel.wire.values import Value
 
 VALUE = Value("x", "0" * 64)
 

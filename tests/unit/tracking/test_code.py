@@ -9,8 +9,8 @@ from modelkeel.app import Keel
 from modelkeel.core.access import Principal
 from modelkeel.core.errors import InvalidInput, NotFound, PermissionDenied
 from modelkeel.tracking.models import ArtifactOwner
+from modelkeel.wire.captures import Snapshot
 from modelkeel.wire.code import ABOUT, CAPTURE_TAG, CHANGES, FILES, SNAPSHOT_TAG, Code
-from modelkeel.wire.pipelines import Snapshot
 from tests.unit.tracking.conftest import Entries
 
 

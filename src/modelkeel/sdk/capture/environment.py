@@ -19,7 +19,7 @@ from modelkeel.core.errors import Unavailable
 from modelkeel.core.hashing import digest_of, sha256
 from modelkeel.sdk.capture import cache, wheels
 from modelkeel.sdk.capture.uv import uv_command
-from modelkeel.wire.pipelines import Environment, Wheel
+from modelkeel.wire.captures import Environment, Wheel
 
 OWN = "modelkeel"
 _UNKNOWN = re.compile(

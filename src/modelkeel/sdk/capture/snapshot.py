@@ -14,7 +14,7 @@ from modelkeel.core import paths
 from modelkeel.core.errors import Corrupt, InvalidInput, Unavailable
 from modelkeel.core.hashing import digest_of, sha256
 from modelkeel.sdk.capture import cache
-from modelkeel.wire.pipelines import LeftOut, Snapshot
+from modelkeel.wire.captures import LeftOut, Snapshot
 
 LARGE = 10 << 20
 MOST_FILES = 20_000

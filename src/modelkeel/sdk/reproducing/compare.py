@@ -7,7 +7,8 @@ import msgspec
 from modelkeel.core.hashing import sha256
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.reproducing import meaning
-from modelkeel.wire.pipelines import Difference, PipelineRun, Reproduction, StepRun
+from modelkeel.wire.pipelines import PipelineRun, StepRun
+from modelkeel.wire.reproductions import Difference, Reproduction
 
 VOLATILE = ("run_id:", "model_id:", "model_uuid:", "utc_time_created:", "artifact_path:")
 """Lines of an `MLmodel` file that name the run or the moment."""

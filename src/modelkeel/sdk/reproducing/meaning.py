@@ -9,7 +9,7 @@ from typing import Any
 
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.values import decode
-from modelkeel.wire.pipelines import Value
+from modelkeel.wire.values import Value
 
 SAME, CLOSE, OTHER = "same", "close", "other"
 _DEEP = 60

@@ -22,7 +22,8 @@ from modelkeel.sdk.capture.uv import uv_command
 from modelkeel.sdk.running.recorder import patiently
 from modelkeel.sdk.values import decode
 from modelkeel.sdk.values.codec import fetched
-from modelkeel.wire.pipelines import Environment, PipelineRun
+from modelkeel.wire.captures import Environment
+from modelkeel.wire.pipelines import PipelineRun
 
 _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "UV_CACHE_DIR", "PYTHONUNBUFFERED")
 

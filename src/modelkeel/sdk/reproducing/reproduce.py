@@ -13,7 +13,8 @@ from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture.cache import cache_folder
 from modelkeel.sdk.reproducing.prepare import RUNS, command, prepare
 from modelkeel.sdk.reproducing.rebuild import worker_environment
-from modelkeel.wire.pipelines import Job, PipelineRun, RecordedReproduction, Reproduction
+from modelkeel.wire.pipelines import Job, PipelineRun
+from modelkeel.wire.reproductions import RecordedReproduction, Reproduction
 
 TOLERANCE = 1e-6
 

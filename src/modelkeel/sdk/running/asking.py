@@ -14,7 +14,8 @@ from modelkeel.sdk.running.executing import Tell
 from modelkeel.sdk.running.options import Options
 from modelkeel.sdk.running.recorder import patiently
 from modelkeel.sdk.values import encode
-from modelkeel.wire.pipelines import Approval, StepReport, StepRun, Value
+from modelkeel.wire.pipelines import Approval, StepReport, StepRun
+from modelkeel.wire.values import Value
 
 ASK_SECONDS = 1.0
 

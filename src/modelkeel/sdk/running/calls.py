@@ -11,7 +11,8 @@ from modelkeel.sdk.code import reached_code
 from modelkeel.sdk.running import keys
 from modelkeel.sdk.running.options import StepLike
 from modelkeel.sdk.values import encode
-from modelkeel.wire.pipelines import KeyParts, Value
+from modelkeel.wire.pipelines import KeyParts
+from modelkeel.wire.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

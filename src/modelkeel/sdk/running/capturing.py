@@ -8,7 +8,7 @@ from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture import environment, machine, snapshot
 from modelkeel.sdk.running.recorder import patiently, store_content
 from modelkeel.sdk.values import Content
-from modelkeel.wire.pipelines import Capture, DataInput, Environment, Snapshot
+from modelkeel.wire.captures import Capture, DataInput, Environment, Snapshot
 
 
 class Capturing:

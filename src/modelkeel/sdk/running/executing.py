@@ -27,7 +27,8 @@ from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.running.usage import Used
 from modelkeel.sdk.running.workers import Engine, WorkerLost
 from modelkeel.sdk.values import Content, Encoded, encode
-from modelkeel.wire.pipelines import StepReport, Value
+from modelkeel.wire.pipelines import StepReport
+from modelkeel.wire.values import Value
 
 LOST_RETRIES = 2
 """A call whose process died is tried so often again even if its author asked for no retries."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from modelkeel.wire.pipelines import KeyParts, Value
+from modelkeel.wire.pipelines import KeyParts
+from modelkeel.wire.values import Value
 
 
 def parts_of(

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from modelkeel.wire.pipelines import Value
+from modelkeel.wire.values import Value
 
 _UNSET = object()
 _BUILTIN: tuple[Callable[..., Any], ...] = (bool, str, repr, hash, len, iter, float, int, format, dir, abs)

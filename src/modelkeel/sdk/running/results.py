@@ -7,7 +7,7 @@ from typing import Any
 from modelkeel.sdk.running.lazy import Lazy, described, is_lazy
 from modelkeel.sdk.values import encode
 from modelkeel.sdk.values.codec import is_steady
-from modelkeel.wire.pipelines import Value
+from modelkeel.wire.values import Value
 
 _SMALL = (bool, int, str, bytes, type(None))
 

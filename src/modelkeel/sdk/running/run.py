@@ -1,5 +1,6 @@
 """A pipeline run in this process: each step's result from the cache or from running it, and its record."""
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
@@ -28,7 +29,9 @@ from modelkeel.sdk.running.results import Results
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.running.workers import Engine, Workers
 from modelkeel.sdk.values import Encoded, decode, encode
-from modelkeel.wire.pipelines import Approval, CachedStep, DataInput, StepReport, Value
+from modelkeel.wire.captures import DataInput
+from modelkeel.wire.pipelines import Approval, CachedStep, StepReport
+from modelkeel.wire.values import Value
 
 Listener = Callable[[StepReport], None]
 Hear = Callable[[str, str], None]
@@ -197,7 +200,8 @@ class RunContext:
             raise InvalidInput(f"{step.name}.map runs with at least one worker, not {wanted}.")
         if wanted == 1 or place_of(step) is None:
             return None, False
-        return (lambda: self._pool(wanted)), workers is not None
+        slots = step.options.at_once(wanted, len(os.sched_getaffinity(0)), _memory()) if workers is None else wanted
+        return (lambda: self._pool(slots)), workers is not None
 
     def _engine_of(self, step: StepLike) -> Engine | None:
         """Where a step has to run: elsewhere if the run says so, or if only there it can be ended in time."""
@@ -208,7 +212,9 @@ class RunContext:
         return None
 
     def _pool(self, slots: int) -> Workers:
-        return self._pools.setdefault(slots, Workers(self.api, slots))
+        if slots not in self._pools:
+            self._pools[slots] = Workers(self.api, slots)
+        return self._pools[slots]
 
     def _from_hit(self, call: Call, hits: dict[int, CachedStep]) -> tuple[bool, Any]:
         hit = hits.get(call.index)
@@ -309,6 +315,10 @@ def is_inside_step() -> bool:
     """Whether this code is in a step, here or in a worker process."""
     run = _CURRENT.get()
     return _INSIDE.get() or (run is not None and run.inside)
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @contextmanager

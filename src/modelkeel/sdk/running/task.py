@@ -6,7 +6,8 @@ from typing import IO, Any
 import msgspec
 
 from modelkeel.core.errors import KeelError
-from modelkeel.wire.pipelines import Logged, Value
+from modelkeel.wire.pipelines import Logged
+from modelkeel.wire.values import Value
 
 LENGTH = 4
 MOST = 1 << 28

@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from typing import IO, Protocol
 
 import msgspec
@@ -150,8 +150,7 @@ class _Worker:
                     message: Outcome | Line = _MESSAGE.decode(content)
                     return message
             left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-            ready, _, _ = select.select([output], [], [], left)
-            if not ready:
+            if not wait([output], left):
                 raise TimeoutError(f"{task.name} took longer than {timeout:g} s.")
             piece = os.read(output, _PIECE)
             if not piece:

@@ -11,7 +11,7 @@ from modelkeel.core.errors import Corrupt, InvalidInput
 from modelkeel.core.hashing import digest_of, sha256, sha256_file
 from modelkeel.core.paths import resolve
 from modelkeel.sdk.values.handlers import handler_for, handler_of
-from modelkeel.wire.pipelines import Value
+from modelkeel.wire.values import Value
 
 INLINE = 2048
 Content = bytes | Path
