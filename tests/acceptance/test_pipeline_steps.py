@@ -87,6 +87,23 @@ def lost(mark: str) -> str:
     return dies.map([mark], workers=2)[0]
 
 
+@keel.step
+def odd(x: int, pause: float) -> int:
+    time.sleep(pause)
+    if x % 2 == 0:
+        raise ValueError(f"{x} is even")
+    return x
+
+
+@keel.pipeline
+def mended() -> int:
+    try:
+        odd.map([1, 2, 3, 5], pause=0.2, workers=2)
+    except ValueError:
+        return sum(odd.map([1, 3, 5], pause=0.1, workers=2))
+    return 0
+
+
 @keel.pipeline
 def asked(own: bool = False) -> str:
     return keel.approval("Go on?", show={"auc": 0.9}, own=own).by
@@ -162,6 +179,13 @@ def test_a_step_is_ended_in_time_and_its_run_resumed_without_what_was_done(proje
 def test_a_step_whose_process_dies_is_tried_again(project: Project) -> None:
     run = project.run("flow.py:lost", "-p", f"mark={project.folder.parent}/died")
     assert (run["steps"][0]["status"], run["steps"][0]["attempts"]) == ("finished", 2)
+
+
+def test_a_failed_map_ends_its_other_items_and_the_pipeline_may_go_on(project: Project) -> None:
+    run = project.run("flow.py:mended", "--no-cache")
+    assert [step["status"] for step in run["steps"]][-3:] == ["finished"] * 3
+    assert run["steps"][1]["error"] == "ValueError: 2 is even"
+    assert run["seconds"] < 10
 
 
 def test_only_somebody_else_approves_and_only_once(project: Project) -> None:

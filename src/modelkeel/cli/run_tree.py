@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -24,12 +25,17 @@ class _Group:
 
     name: str
     last: dict[int, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     saved: float = 0.0
 
     def add(self, report: "StepReport") -> bool:
         """Takes a report; whether its call still gets a line of its own."""
+        before = self.last.get(report.index)
         self.last[report.index] = report.status
+        self.counts[report.status] += 1
+        if before is not None:
+            self.counts[before] -= 1
         if report.status == "cached":
             self.saved += report.saved_us / 1e6
         elif report.status in {"finished", "failed"}:
@@ -40,8 +46,7 @@ class _Group:
         """All calls in one line."""
         from rich.text import Text
 
-        counts = {status: list(self.last.values()).count(status) for status in dict.fromkeys(self.last.values())}
-        told = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+        told = ", ".join(f"{count:,} {status}" for status, count in self.counts.items() if count)
         saved = f", {self.saved:.2f} s saved" if self.saved else ""
         return Text.assemble(("∑ ", "blue"), self.name, (f"  {told}  {self.seconds:.2f} s{saved}", "dim"))
 

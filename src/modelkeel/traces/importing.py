@@ -8,7 +8,7 @@ import base64
 import json
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -185,18 +185,7 @@ class Importing(Base):
 
 def _placed(given: Trace) -> Trace:
     """A trace that says where its spans are: here."""
-    return Trace(
-        id=given.id,
-        experiment=given.experiment,
-        state=given.state,
-        request_time=given.request_time,
-        duration=given.duration,
-        client_request=given.client_request,
-        request_preview=given.request_preview,
-        response_preview=given.response_preview,
-        metadata=given.metadata,
-        tags={**given.tags, PLACE_TAG: PLACE},
-    )
+    return replace(given, tags={**given.tags, PLACE_TAG: PLACE})
 
 
 def _created(content: Mapping[str, Any], now: int) -> int:

@@ -21,6 +21,7 @@ export type Bucket = Schemas["Bucket"];
 export type RunSummary = Schemas["RunSummary"];
 export type Savings = Schemas["Savings"];
 export type PipelineRun = Schemas["PipelineRun"];
+export type StepGroup = Schemas["StepGroup"];
 export type StepRun = Schemas["StepRun"];
 export type RecordedReproduction = Schemas["RecordedReproduction"];
 export type Endpoint = Schemas["Endpoint"];

@@ -5,15 +5,18 @@ import type { PipelineRun as PipelineRunData, RecordedReproduction } from "../ap
 import { Card, Facts, Failure, Id, Skeleton, Stat, Status, Time } from "../parts/Basics";
 import { Page } from "../parts/Page";
 import { Behind } from "./pipeline/Behind";
+import { StepGroups } from "./pipeline/StepGroups";
 import { StepGraph } from "./pipeline/StepGraph";
 import { StepTable } from "./pipeline/StepTable";
 import { StepDetail } from "./pipeline/StepDetail";
 
+/** Steps that are drawn and listed one by one. */
+const MOST_STEPS = 200;
 const CRUMBS = [{ label: "Pipelines", to: "/pipelines" }];
 
 /** A pipeline run: its graph, its steps, and everything needed to run it again. */
 export function PipelineRun({ id }: { id: string }) {
-  const query = useGet<PipelineRunData>(`/api/v1/pipelines/runs/${id}`, { query: { limit: 1000 }, every: 3000 });
+  const query = useGet<PipelineRunData>(`/api/v1/pipelines/runs/${id}`, { query: { limit: MOST_STEPS }, every: 3000 });
   const [search] = useSearchParams();
   const run = query.data;
   if (!run) {
@@ -55,11 +58,17 @@ export function PipelineRun({ id }: { id: string }) {
         <Stat label="Saved" value={run.saved_seconds > 0 ? seconds(run.saved_seconds) : "–"} note="what cached steps took when they ran" />
         <Stat label="Seed" value={run.seed} note={`Python ${run.python}`} />
       </div>
-      <Card title="Graph" flush actions={<GraphLegend />}>
-        <StepGraph run={run} />
-      </Card>
+      {run.step_count > MOST_STEPS ? (
+        <Card title="Steps by name" flush>
+          <StepGroups run={run} />
+        </Card>
+      ) : (
+        <Card title="Graph" flush actions={<GraphLegend />}>
+          <StepGraph run={run} />
+        </Card>
+      )}
       {chosen && <StepDetail step={chosen} run={run} />}
-      <Card title="Steps" flush>
+      <Card title={run.step_count > MOST_STEPS ? `Steps, the first ${count(MOST_STEPS)}` : "Steps"} flush>
         <StepTable run={run} />
       </Card>
       <Behind run={run} />

@@ -25,7 +25,7 @@ from modelkeel.sdk.running.recorder import Recorder, store_content
 from modelkeel.sdk.running.task import Outcome, Place, Task
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.running.usage import Used
-from modelkeel.sdk.running.workers import Engine, WorkerLost
+from modelkeel.sdk.running.workers import WorkerLost, Workers
 from modelkeel.sdk.values import Content, Encoded, encode
 from modelkeel.wire.pipelines import StepReport
 from modelkeel.wire.values import Value
@@ -111,24 +111,24 @@ class Runner:
         self._hear = hear
         self._sent: set[str] = set()
 
-    def run(self, call: Call, engine: Engine | None = None, *, repair: bool = False) -> Done:
+    def run(self, call: Call, workers: Workers | None = None, *, repair: bool = False) -> Done:
         """Runs a call, again after failures as its options say, and tells of its start and its end.
 
         Args:
             call: which.
-            engine: where to run it; None: here.
+            workers: where to run it; None: here.
             repair: whether the server must look at the content that it has instead of trusting it.
         """
         options = call.step.options
         report = _report(call)
         attempt = 1
-        if engine is not None and any(keys.from_step(value) and value.blobs() for value in call.inputs.values()):
+        if workers is not None and any(keys.from_step(value) and value.blobs() for value in call.inputs.values()):
             self._tell.recorder.flush()  # the other process fetches what earlier steps made
         while True:
             self._tell(report)
             if not options.cache:
                 self._tell.recorder.flush()  # such a step may read what the server knows of this run
-            tried = self._here(call) if engine is None else self._apart(call, engine)
+            tried = self._here(call) if workers is None else self._apart(call, workers)
             log = self._log(tried)
             report = msgspec.structs.replace(
                 report,
@@ -149,6 +149,8 @@ class Runner:
             allowed = LOST_RETRIES if isinstance(error, WorkerLost) else 0
             if isinstance(error, options.retry_on):
                 allowed = max(allowed, options.retries)
+            if workers is not None and workers.closed:
+                allowed = 0  # another item of the map failed, or the run was ended
             if attempt > allowed:
                 self._tell(msgspec.structs.replace(report, status="failed", error=line), log)
                 raise error
@@ -158,7 +160,7 @@ class Runner:
             self._tell(report, log)
             time.sleep(pause)
 
-    def place(self, call: Call) -> Place:
+    def _place(self, call: Call) -> Place:
         """Where another process finds the step.
 
         Raises:
@@ -186,19 +188,19 @@ class Runner:
         finally:
             self.inside = outer
 
-    def _apart(self, call: Call, engine: Engine) -> _Try:
+    def _apart(self, call: Call, workers: Workers) -> _Try:
         """One try in another process, which fetches the arguments from the server and stores the result there."""
         task = Task(
             self._run_id,
             call.index,
             call.name,
-            self.place(call),
+            self._place(call),
             self._handed_in(call),
             seeds.seed_of(self._seed, call.step.name),
         )
         begun = time.perf_counter()
         try:
-            outcome = engine.run(task, call.step.options, lambda text: self._hear(call.name, text))
+            outcome = workers.run(task, call.step.options, lambda text: self._hear(call.name, text))
         except (WorkerLost, TimeoutError) as error:
             return _Try(Used(round((time.perf_counter() - begun) * 1e6), 0, 0), "", error=error)
         used = Used(outcome.wall_us, outcome.cpu_us, outcome.peak_bytes)

@@ -8,7 +8,7 @@ from typing import Any
 from modelkeel.core.errors import InvalidInput
 from modelkeel.sdk.running.calls import Call
 from modelkeel.sdk.running.executing import Done
-from modelkeel.sdk.running.workers import Engine
+from modelkeel.sdk.running.workers import Workers
 
 CHUNK = 500
 """Items whose calls are made, and looked up, at once: the rest of a long list waits."""
@@ -46,27 +46,27 @@ class Spread:
 
     Args:
         total: how many items there are; 0: not known.
-        engine: makes what runs them elsewhere; None: everything runs here.
+        workers: makes what runs them elsewhere; None: everything runs here.
         always: whether nothing runs here.
     """
 
-    def __init__(self, total: int, engine: Callable[[], Engine] | None, *, always: bool) -> None:
+    def __init__(self, total: int, workers: Callable[[], Workers] | None, *, always: bool) -> None:
         self._left = total
-        self._engine = engine
+        self._workers = workers
         self._apart = always
         self._spent = 0.0
         self._ran = 0
 
     def run(
-        self, calls: Mapping[int, Call], here: Callable[[Call], Done], apart: Callable[[Call, Engine], Done]
+        self, calls: Mapping[int, Call], here: Callable[[Call], Done], apart: Callable[[Call, Workers], Done]
     ) -> Iterator[tuple[int, Done]]:
         """Results as they come, each by the place of its call. The first failure ends it."""
         waiting = iter(calls.items())
         for place, call in waiting:
             if self._apart or self._worth():
                 self._apart = True
-                assert self._engine is not None  # noqa: S101 - `_worth` says so, and `always` needs one
-                yield from _in_threads(itertools.chain([(place, call)], waiting), self._engine(), apart)
+                assert self._workers is not None  # noqa: S101 - `_worth` says so, and `always` needs one
+                yield from _in_threads(itertools.chain([(place, call)], waiting), self._workers(), apart)
                 return
             done = here(call)
             self._spent += done.seconds
@@ -79,22 +79,22 @@ class Spread:
         self._left -= count
 
     def _worth(self) -> bool:
-        if self._engine is None or not self._ran or self._left < 2:
+        if self._workers is None or not self._ran or self._left < 2:
             return False
         each = self._spent / self._ran
         return each > WORTH_EACH and each * self._left > WORTH_SECONDS
 
 
 def _in_threads(
-    waiting: Iterator[tuple[int, Call]], engine: Engine, run: Callable[[Call, Engine], Done]
+    waiting: Iterator[tuple[int, Call]], workers: Workers, run: Callable[[Call, Workers], Done]
 ) -> Iterator[tuple[int, Done]]:
     """A thread for each slot; each waits for one call after another."""
-    threads = ThreadPoolExecutor(engine.slots, thread_name_prefix="keel-map")
+    threads = ThreadPoolExecutor(workers.slots, thread_name_prefix="keel-map")
     under_way: dict[Future[Done], int] = {}
     try:
         while True:
-            for place, call in itertools.islice(waiting, engine.slots - len(under_way)):
-                under_way[threads.submit(run, call, engine)] = place
+            for place, call in itertools.islice(waiting, workers.slots - len(under_way)):
+                under_way[threads.submit(run, call, workers)] = place
             if not under_way:
                 return
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -102,7 +102,7 @@ def _in_threads(
     except BaseException:
         for future in under_way:
             future.cancel()
-        engine.close()
+        workers.close()
         raise
     finally:
         threads.shutdown(wait=True)

@@ -27,7 +27,7 @@ from modelkeel.sdk.running.placing import place_of
 from modelkeel.sdk.running.recorder import Recorder, patiently, store_content
 from modelkeel.sdk.running.results import Results
 from modelkeel.sdk.running.tracked import TrackedRun
-from modelkeel.sdk.running.workers import Engine, Workers
+from modelkeel.sdk.running.workers import Workers
 from modelkeel.sdk.values import Encoded, decode, encode
 from modelkeel.wire.captures import DataInput
 from modelkeel.wire.pipelines import Approval, CachedStep, StepReport
@@ -51,7 +51,6 @@ class Setting:
         hits: results that need not be computed.
         tracked: the MLflow side of the run.
         workers: how many steps of a map run at once; 1: all of them here.
-        engine: where every step runs; None: here, as far as that can be.
         listeners: told of each report.
         hear: gets what a step prints in another process, with its name.
         restored: declared data of the run that is reproduced, by name.
@@ -64,7 +63,6 @@ class Setting:
     hits: Hits
     tracked: TrackedRun
     workers: int = 1
-    engine: Engine | None = None
     listeners: list[Listener] = field(default_factory=list)
     hear: Hear = lambda _name, _text: None
     restored: Mapping[str, Value] = field(default_factory=dict)
@@ -190,7 +188,7 @@ class RunContext:
         for items in mapping.chunks(mapping.rows(step.name, columns)):
             yield spread, items
 
-    def _where(self, step: StepLike, workers: int | None) -> tuple[Callable[[], Engine] | None, bool]:
+    def _where(self, step: StepLike, workers: int | None) -> tuple[Callable[[], Workers] | None, bool]:
         """What runs items of a map in other processes, and whether all of them."""
         engine = self._engine_of(step)
         if engine is not None:
@@ -203,18 +201,17 @@ class RunContext:
         slots = step.options.at_once(wanted, len(os.sched_getaffinity(0)), _memory()) if workers is None else wanted
         return (lambda: self._pool(slots)), workers is not None
 
-    def _engine_of(self, step: StepLike) -> Engine | None:
-        """Where a step has to run: elsewhere if the run says so, or if only there it can be ended in time."""
-        if self._setting.engine is not None:
-            return self._setting.engine
+    def _engine_of(self, step: StepLike) -> Workers | None:
+        """The worker processes, for a step that can be ended in time only there."""
         if step.options.timeout is not None and place_of(step) is not None:
             return self._pool(self._setting.workers)
         return None
 
     def _pool(self, slots: int) -> Workers:
-        if slots not in self._pools:
-            self._pools[slots] = Workers(self.api, slots)
-        return self._pools[slots]
+        known = self._pools.get(slots)
+        if known is None or known.closed:  # a failed map closes what ran it
+            known = self._pools[slots] = Workers(self.api, slots)
+        return known
 
     def _from_hit(self, call: Call, hits: dict[int, CachedStep]) -> tuple[bool, Any]:
         hit = hits.get(call.index)

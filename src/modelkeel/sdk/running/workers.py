@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
-from typing import IO, Protocol
+from typing import IO
 
 import msgspec
 
@@ -31,30 +31,16 @@ class WorkerLost(KeelError):
     code = "WORKER_LOST"
 
 
-class Engine(Protocol):
-    """Runs steps outside of this process. Every method may be called from several threads."""
-
-    slots: int
-    """How many steps run at once."""
-
-    def run(self, task: Task, options: Options, hear: Hear) -> Outcome:
-        """What became of a step; waits for it.
-
-        Raises:
-            WorkerLost: the process that ran it is gone.
-            TimeoutError: it took longer than it may.
-        """
-
-    def close(self) -> None:
-        """Ends what runs, at once."""
-
-
 class Workers:
-    """Processes beside this one.
+    """Processes beside this one. Every method may be called from several threads.
 
     Args:
         api: the server that they fetch from and store in.
         slots: how many there are at most; each is started when it is needed.
+
+    Attributes:
+        slots: the same.
+        closed: whether it takes no more steps.
     """
 
     def __init__(self, api: Api, slots: int) -> None:
@@ -64,16 +50,28 @@ class Workers:
         self._all: set[_Worker] = set()
         self._free = threading.Semaphore(slots)
         self._lock = threading.Lock()
-        self._closed = False
+        self.closed = False
 
     def run(self, task: Task, options: Options, hear: Hear) -> Outcome:
-        """What became of a step. See `Engine`."""
+        """What became of a step; waits for it.
+
+        Args:
+            task: the step.
+            options: how it runs.
+            hear: gets what it prints.
+
+        Raises:
+            WorkerLost: the process that ran it is gone.
+            TimeoutError: it took longer than it may.
+        """
         with self._free:
             worker = self._take()
             try:
                 outcome = worker.run(task, options.timeout, hear)
-            except BaseException:
+            except BaseException as error:
                 self._drop(worker)
+                if self.closed and isinstance(error, WorkerLost):
+                    raise _ended() from error
                 raise
             with self._lock:
                 self._idle.append(worker)
@@ -82,15 +80,15 @@ class Workers:
     def close(self) -> None:
         """Ends every worker, at once."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             workers = list(self._all)
         for worker in workers:
             self._drop(worker)
 
     def _take(self) -> "_Worker":
         with self._lock:
-            if self._closed:
-                raise WorkerLost("The run ends.")
+            if self.closed:
+                raise _ended()
             if self._idle:
                 return self._idle.pop()
             worker = _Worker(self._api)
@@ -162,6 +160,10 @@ class _Worker:
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with the status {code}"
         hint = "Perhaps the machine ran out of memory." if code == -signal.SIGKILL else ""
         return WorkerLost(f"The process that ran {task.name} {how}.", hint=hint)
+
+
+def _ended() -> WorkerLost:
+    return WorkerLost("The step was ended with what it was part of.")
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -34,6 +34,7 @@ def add(tx: Tx, identity: str, workspace: str, name: str, user: str | None) -> N
     """Stores a new data set without records."""
     row = {"id": identity, "workspace": workspace, "name": name, "digest": _digest([]), "records": 0}
     told = {"created": tx.now, "updated": tx.now, "created_by": user, "updated_by": user}
+    tx.run(sa.delete(evaluation_experiment).where(evaluation_experiment.c.dataset == identity))  # of one before it
     tx.run(sa.insert(evaluation_dataset), row | told)
 
 

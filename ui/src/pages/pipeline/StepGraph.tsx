@@ -30,11 +30,12 @@ export function StepGraph({ run }: { run: PipelineRun }) {
 
 function tone(step: StepRun): string {
   if (step.cached) return "info";
-  return { finished: "ok", failed: "bad", running: "accent" }[step.status] ?? "";
+  return { finished: "ok", failed: "bad", running: "accent", waiting: "warn" }[step.status] ?? "";
 }
 
 function timing(step: StepRun): string {
   if (step.cached) return `cached, saved ${seconds(step.saved_seconds)}`;
   if (step.status === "running") return "running…";
+  if (step.status === "waiting") return "waits for an approval";
   return step.status === "failed" ? `failed after ${seconds(step.seconds)}` : `ran ${seconds(step.seconds)}`;
 }
