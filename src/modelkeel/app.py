@@ -60,6 +60,9 @@ from modelkeel.pipelines import routes as pipeline_routes
 from modelkeel.pipelines.content import Content
 from modelkeel.pipelines.launch import Launches
 from modelkeel.pipelines.service import Pipelines
+from modelkeel.pipelines.triggers import routes as trigger_routes
+from modelkeel.pipelines.triggers.firing import Firings
+from modelkeel.pipelines.triggers.service import Triggers
 from modelkeel.protocols.mlflow import routes as mlflow_routes
 from modelkeel.protocols.mlflow.errors import beside
 from modelkeel.protocols.otlp import routes as otlp_routes
@@ -171,6 +174,8 @@ class Keel:
     content: Content
     pipelines: Pipelines
     launches: Launches
+    firings: Firings
+    triggers: Triggers
     serving: Serving
     controller: Controller
     monitoring: Monitoring
@@ -230,6 +235,7 @@ class Keel:
             demanded=settings.team,
             secrets=settings.secrets,
         )
+        firings = Firings(database, ledger, identity, launches)
         plane = RuntimePlane(home.path, settings.host, settings.predict_port, settings.predict_workers)
         serving = Serving(
             database, ledger, registry, authorizer, deployment_guard, lambda: plane.url, identity.workspace_names
@@ -293,6 +299,8 @@ class Keel:
             content,
             pipelines,
             launches,
+            firings,
+            Triggers(database, ledger, authorizer, firings, sealing, settings.read),
             serving,
             controller,
             monitoring,
@@ -319,7 +327,7 @@ class Keel:
 
     def subscriptions(self) -> list[Subscription]:
         """Everybody who hears of ledger entries."""
-        return [*self.governance.subscriptions()]
+        return [*self.governance.subscriptions(), self.firings.subscription()]
 
     def workers(self) -> list[Callable[[], Awaitable[None]]]:
         """Background work that one server of the installation does, each for ever."""
@@ -330,6 +338,8 @@ class Keel:
             self.tracking.sweep_for_ever,
             *([self.blobs.small.move_for_ever] if self.blobs.small else []),
             self.launches.watch,
+            self.firings.run_for_ever,
+            self.firings.watch_for_ever,
             self.controller.run,
             *self.monitoring.workers(),
             self.meter.run,
@@ -379,6 +389,7 @@ def create_app(keel: Keel) -> Litestar:
             ),
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines, keel.launches),
+            trigger_routes.router(keel.triggers),
             step_routes.router(keel.pipelines.steps, keel.pipelines.paid, keel.pipelines.reproductions),
             serving_routes.router(keel.serving),
             monitoring_routes.router(keel.monitoring),

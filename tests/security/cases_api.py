@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+from tests.security.cases_triggers import TRIGGERS
 from tests.security.routes_kit import Ask, Case
 from tests.security.story import ABC, HUSH, MONITOR, Story
 
@@ -390,5 +391,15 @@ _MOVING = {
 }
 
 CASES: dict[str, Case] = _under(
-    _IDENTITY | _LEDGER | _TRACKING | _PIPELINES | _SERVING | _MONITORING | _GOVERNANCE | _KEEPING | _MOVING | _WEBHOOKS
+    _IDENTITY
+    | _LEDGER
+    | _TRACKING
+    | _PIPELINES
+    | _SERVING
+    | _MONITORING
+    | _GOVERNANCE
+    | _KEEPING
+    | _MOVING
+    | _WEBHOOKS
+    | TRIGGERS
 )

@@ -29,6 +29,7 @@ OPEN = {
     "GET /api/v1/openapi/{path:str}": "as above; says that there is nothing else",
     "PUT /api/2.0/mlflow-artifacts/mpu/part/{ticket:str}": "the address is signed, for one part of one upload of a day",
     "GET /api/2.0/mlflow-artifacts/fetch/{ticket:str}": "the address is signed, for one file and five minutes",
+    "POST /api/v1/hooks/{trigger:str}": "calls carry a signature by the trigger's own secret",
     "GET /": "the page's shell: the same for everybody, no data",
     "GET /assets/{name:str}": "the page's scripts and styles: the same for everybody, no data",
     "GET /favicon.svg": "as above",

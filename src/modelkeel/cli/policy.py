@@ -16,13 +16,14 @@ SECTIONS = {
     "gates": "/api/v1/policies/{name}",
     "rollouts": "/api/v1/rollouts/policy/{name}",
     "monitors": "/api/v1/monitors/{name}",
+    "triggers": "/api/v1/triggers/{name}",
 }
 WHOLE = {"prices": "/api/v1/prices"}
 LEFT_TO_OTHERS = frozenset({"project", "pipelines", "data"})
 
 
 def apply(file: Path = Path("modelkeel.toml"), *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """Put the gates, rollouts, monitors and prices of a project file in force.
+    """Put the gates, rollouts, monitors, triggers and prices of a project file in force.
 
     The whole file is checked before anything changes. What is in force already stays, without a new ledger entry.
     Approvals are never in a file: people give them.
@@ -55,6 +56,11 @@ def apply(file: Path = Path("modelkeel.toml"), *, json: Annotated[bool, Paramete
         word = {True: "[green]changed[/]  ", False: "[dim]unchanged[/]", None: "[green]applied[/]  "}[result["changed"]]
         digest = (result["answer"] or {}).get("digest", "")
         console.print(f"{word}  {result['section']}  [dim]{digest[:12]}[/]", highlight=False)
+        if (result["answer"] or {}).get("secret"):
+            hook, secret = result["answer"]["hook"], result["answer"]["secret"]
+            console.print(
+                f"           signed calls go to {hook}, with this secret, told once: {secret}", highlight=False
+            )
         if (result["answer"] or {}).get("voided"):
             console.print(f"           {result['answer']['voided']} open promotions were voided", highlight=False)
 
@@ -93,6 +99,7 @@ def _check(wanted: list[tuple[str, str, Any]]) -> None:
     """Checks what has one type on both sides here, so that a mistake changes nothing at all."""
     from modelkeel.costs.models import Prices
     from modelkeel.governance.policy import parse
+    from modelkeel.pipelines.triggers.models import SetTrigger, check_trigger
     from modelkeel.serving.models import RolloutPolicy
 
     for title, _, body in wanted:
@@ -101,6 +108,8 @@ def _check(wanted: list[tuple[str, str, Any]]) -> None:
                 parse(body)
             elif title.startswith("rollouts."):
                 msgspec.convert(body, RolloutPolicy)
+            elif title.startswith("triggers."):
+                check_trigger(title.removeprefix("triggers."), msgspec.convert(body, SetTrigger))
             elif title == "prices":
                 msgspec.convert(body, Prices)
         except (InvalidInput, msgspec.ValidationError) as error:

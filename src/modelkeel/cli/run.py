@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,7 +67,7 @@ def run(
     from modelkeel.sdk.launch import run as run_pipeline
     from modelkeel.sdk.project import load_target
 
-    params = _params(param)
+    params = parse_params(param)
     api = Api.from_environment(home)
     if home is not None:
         os.environ |= {"MODELKEEL_URL": api.url, "MODELKEEL_TOKEN": api.token or ""}
@@ -105,7 +105,12 @@ def _fix_hash_seed() -> None:
         os.execv(sys.executable, [sys.executable, "-m", "modelkeel", *sys.argv[1:]])  # noqa: S606 - this very command
 
 
-def _params(given: tuple[str, ...]) -> dict[str, Any]:
+def parse_params(given: Sequence[str]) -> dict[str, Any]:
+    """Parameters given as `NAME=VALUE`.
+
+    Raises:
+        InvalidInput: one has no equals sign, or no name.
+    """
     found: dict[str, Any] = {}
     for item in given:
         name, equals, value = item.partition("=")

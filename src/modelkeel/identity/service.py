@@ -201,6 +201,17 @@ class Identity:
 
         return await self._db.read(work)
 
+    async def standing(self, identity: str, workspace: str) -> Principal:
+        """Somebody by id with all they hold in a workspace now, for what they asked to be done later.
+
+        Raises:
+            Unauthenticated: their account is closed.
+            NotFound: they have no role there any more.
+        """
+        return await self._db.read(
+            lambda tx: resolving.by_account(tx, identity, store.workspace_names(tx).get(workspace, ""))
+        )
+
     async def names(self, principal: Principal) -> dict[str, str]:
         """Principals' names by id, for showing who did something."""
         self._authorizer.require(principal, Permission.READ, what="users")

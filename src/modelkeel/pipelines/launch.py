@@ -158,6 +158,10 @@ class Launches:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
 
+    async def end(self, workspace: str, run_id: str, reason: str) -> None:
+        """Ends a run that the server started, for a reason of the server's own."""
+        await self.cancel(await self._account(workspace), run_id, reason)
+
     async def _look(self, row: sa.Row[Any]) -> None:
         if row.origin != "launch":
             if now_ms() - row.seen > LOST_MS:
