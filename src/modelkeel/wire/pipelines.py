@@ -372,6 +372,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reproduces: whether this is a rerun of `source`.
         rebuild: whether the environment is rebuilt even where this one has the same packages.
         result: file for the rerun's id.
+        instead: packages that the environment gets in place of what was captured, `scikit-learn==1.6.1`.
         confined: the sandbox of the user's code, for a process that the server started; None: none.
     """
 
@@ -385,6 +386,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reproduces: bool = False
     rebuild: bool = False
     result: str = ""
+    instead: tuple[str, ...] = ()
     confined: Confined | None = None
 
 

@@ -138,8 +138,9 @@ def _sort(found: _Found, outcome: str, told: Difference) -> None:
 
 def _models(api: Api, run_id: str) -> list[_Model]:
     """The logged models of a run with their files, in the order in which they were logged."""
-    outputs = api.get(f"/api/v1/runs/{run_id}")["model_outputs"]
-    return [_Model(item["model_id"], _files(api, item["model_id"])) for item in outputs]
+    named = [item["model_id"] for item in api.get(f"/api/v1/runs/{run_id}")["model_outputs"]]
+    made = sorted((api.get(f"/api/v1/logged-models/{one}")["created"], one) for one in named)
+    return [_Model(one, _files(api, one)) for _, one in made]
 
 
 def _files(api: Api, model_id: str, folder: str = "") -> dict[str, bytes]:

@@ -20,7 +20,9 @@ def prepare(api: Api, job: Job) -> tuple[PipelineRun, str, Path]:
     python = None if job.rebuild else same_python(source.environment)
     if python is None:
         folder = Path(job.environments)
-        python = rebuild_environment(api, source.environment, folder, confined=job.confined is not None)
+        python = rebuild_environment(
+            api, source.environment, folder, confined=job.confined is not None, instead=job.instead
+        )
     return source, python, root
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,9 @@ def same_python(environment: Environment) -> str | None:
     return sys.executable if environment.digest == environment_digest() else None
 
 
-def rebuild_environment(api: Api, environment: Environment, folder: Path, *, confined: bool = False) -> str:
+def rebuild_environment(
+    api: Api, environment: Environment, folder: Path, *, confined: bool = False, instead: Sequence[str] = ()
+) -> str:
     """The interpreter of a virtual environment with exactly the run's packages, built if it is not there yet.
 
     Args:
@@ -41,6 +43,7 @@ def rebuild_environment(api: Api, environment: Environment, folder: Path, *, con
         environment: what was captured.
         folder: where environments are kept, each under its content's name.
         confined: whether packages that build themselves do so in a sandbox.
+        instead: packages to install over the run's, with what those need, to see what they change.
 
     Raises:
         InvalidInput: the run has no lock, or its Python version is not on this machine.
@@ -49,7 +52,8 @@ def rebuild_environment(api: Api, environment: Environment, folder: Path, *, con
     if environment.lock is None:
         raise InvalidInput("This run's environment was not locked, so it can't be rebuilt.")
     wheels = sorted(wheel.digest for wheel in environment.wheels)
-    place = folder / digest_of([environment.lock, wheels, environment.python])[:32]
+    named = [environment.lock, wheels, environment.python, *([sorted(instead)] if instead else [])]
+    place = folder / digest_of(named)[:32]
     python = place / "bin" / "python"
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / f".{place.name}.lock"):
@@ -58,6 +62,8 @@ def rebuild_environment(api: Api, environment: Environment, folder: Path, *, con
             _uv("venv", "-q", "--no-python-downloads", "--python", _interpreter(environment.python), str(place))
             with tempfile.TemporaryDirectory() as scratch:
                 _install(api, environment, python, Path(scratch), confined=confined)
+            if instead:
+                _uv("pip", "install", "-q", "--python", str(python), *instead)
             (place / ".complete").touch()
     return str(python)
 

@@ -3,12 +3,12 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from modelkeel.core.errors import InvalidInput, KeelError
+from modelkeel.core.errors import InvalidInput, KeelError, NotFound
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture.cache import cache_folder
 from modelkeel.sdk.reproducing.prepare import RUNS, command, prepare
@@ -24,6 +24,7 @@ def reproduce(
     run_id: str,
     *,
     tolerance: float = TOLERANCE,
+    instead: Sequence[str] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> RecordedReproduction:
     """Reruns a finished run and records the verdict.
@@ -35,13 +36,20 @@ def reproduce(
         api: the server.
         run_id: the run.
         tolerance: relative, within which numbers count as equivalent.
+        instead: packages to use in place of the captured ones, `scikit-learn==1.6.1`, to see what they change.
         tell: hears what is being done.
 
     Raises:
         InvalidInput: the run did not finish, or was not captured.
         KeelError: the rerun failed.
     """
-    was = api.get(f"{RUNS}/{run_id}", type=PipelineRun)
+    try:
+        was = api.get(f"{RUNS}/{run_id}", type=PipelineRun)
+    except NotFound as error:
+        raise NotFound(
+            f"There is no pipeline run {run_id}, so nothing to rerun.",
+            hint="What runs as a pipeline, by `modelkeel run`, can be made again; a script that only logs can't.",
+        ) from error
     if was.status != "finished":
         raise InvalidInput(f"The run {run_id} did not finish ({was.status}).", hint="Only finished runs have results.")
     with tempfile.TemporaryDirectory(prefix="keel-again") as folder:
@@ -57,6 +65,7 @@ def reproduce(
             reproduces=True,
             rebuild=True,
             result=str(result),
+            instead=tuple(instead),
         )
         tell("rebuilding the environment")
         _, python, root = prepare(api, job)
