@@ -22,6 +22,7 @@ export type RunSummary = Schemas["RunSummary"];
 export type Savings = Schemas["Savings"];
 export type PipelineRun = Schemas["PipelineRun"];
 export type StepGroup = Schemas["StepGroup"];
+export type Trigger = Schemas["Trigger"];
 export type StepRun = Schemas["StepRun"];
 export type RecordedReproduction = Schemas["RecordedReproduction"];
 export type Endpoint = Schemas["Endpoint"];

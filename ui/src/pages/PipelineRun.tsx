@@ -4,7 +4,9 @@ import { count, fullTime, seconds } from "../api/format";
 import type { PipelineRun as PipelineRunData, RecordedReproduction } from "../api/types";
 import { Card, Facts, Failure, Id, Skeleton, Stat, Status, Time } from "../parts/Basics";
 import { Page } from "../parts/Page";
+import { Questions } from "./pipeline/Answer";
 import { Behind } from "./pipeline/Behind";
+import { Launch } from "./pipeline/Launch";
 import { StepGroups } from "./pipeline/StepGroups";
 import { StepGraph } from "./pipeline/StepGraph";
 import { StepTable } from "./pipeline/StepTable";
@@ -38,6 +40,7 @@ export function PipelineRun({ id }: { id: string }) {
       crumbs={CRUMBS}
       actions={
         <>
+          <Launch run={run} />
           <Link className="button" href={`/runs/${id}`}>
             Metrics and artifacts
           </Link>
@@ -58,6 +61,7 @@ export function PipelineRun({ id }: { id: string }) {
         <Stat label="Saved" value={run.saved_seconds > 0 ? seconds(run.saved_seconds) : "–"} note="what cached steps took when they ran" />
         <Stat label="Seed" value={run.seed} note={`Python ${run.python}`} />
       </div>
+      <Questions run={run} />
       {run.step_count > MOST_STEPS ? (
         <Card title="Steps by name" flush>
           <StepGroups run={run} />

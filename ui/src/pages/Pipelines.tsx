@@ -6,6 +6,7 @@ import { Badge, Card, Empty, Stat, Status, Time } from "../parts/Basics";
 import { Loaded } from "../parts/Loaded";
 import { Page } from "../parts/Page";
 import { Table, type Column } from "../parts/Table";
+import { Triggers } from "./pipeline/Triggers";
 
 const COLUMNS: Column<RunSummary>[] = [
   { key: "pipeline", label: "Pipeline", title: true, show: (run) => <Link href={`/pipelines/${run.run_id}`}>{run.pipeline}</Link> },
@@ -27,6 +28,7 @@ export function Pipelines() {
   return (
     <Page title="Pipelines" about="Runs of pipelines, step by step. A step whose code, inputs, params and environment are unchanged is taken from the cache.">
       <Saved />
+      <Triggers />
       <Card flush>
         {names.length > 1 && (
           <div className="toolbar">

@@ -2,6 +2,7 @@ import { Link } from "wouter";
 import { bytes, seconds } from "../../api/format";
 import type { PipelineRun, StepRun } from "../../api/types";
 import { Card, Facts, Status } from "../../parts/Basics";
+import { StepLog } from "./StepLog";
 import { whyRan } from "./StepTable";
 
 /** One step: what went in and came out, by content, and what its cache key was made of. */
@@ -20,6 +21,9 @@ export function StepDetail({ step, run }: { step: StepRun; run: PipelineRun }) {
           ["Status", <Status key="s" value={step.cached ? "cached" : step.status} />],
           ["Why it ran", whyRan(step)],
           ["Took", step.cached ? `nothing; ${seconds(step.saved_seconds)} when it ran` : `${seconds(step.seconds)}, ${seconds(step.cpu_seconds)} of processor`],
+          ["Tries", step.attempts > 1 ? String(step.attempts) : ""],
+          ["Asked", step.approval ? step.approval.question : ""],
+          ["Answered", step.approval?.verdict ? `${step.approval.verdict} by ${step.approval.by}${step.approval.reason ? `: ${step.approval.reason}` : ""}` : ""],
           ["Paid by", step.paid_by ? <Link key="p" href={`/pipelines/${step.paid_by}?step=${step.paid_step ?? 0}`}>run {step.paid_by.slice(0, 12)}</Link> : ""],
           ["Peak memory", step.peak_bytes ? bytes(step.peak_bytes) : ""],
           ...Object.entries(step.inputs).map(([name, value]): [string, React.ReactNode] => [`in: ${name}`, <Content key={name} kind={value.kind} digest={value.digest} inline={value.inline} size={value.size} />]),
@@ -29,6 +33,7 @@ export function StepDetail({ step, run }: { step: StepRun; run: PipelineRun }) {
           ["Error", step.error ? <pre key="e" className="tiny wrap">{step.error}</pre> : ""],
         ]}
       />
+      {step.log && <StepLog step={step} run={run} />}
     </Card>
   );
 }
