@@ -28,6 +28,7 @@ def run(
     experiment: str | None = None,
     workers: int | None = None,
     resume: str | None = None,
+    engine: str | None = None,
     home: Path | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -36,6 +37,7 @@ def run(
     Examples:
         modelkeel run train.py:train -p lr=0.1
         modelkeel run train.py:train --no-cache --json
+        modelkeel run train.py:train --engine ray
         modelkeel run train.py:train --resume 130ec441f6d04bb8dbfb5a45137ac833
 
     Parameters
@@ -54,6 +56,8 @@ def run(
         How many items of a map run at once; the processors of this machine by default.
     resume
         An ended run: its parameters and the results of its finished steps are taken, the rest runs.
+    engine
+        Where steps run: `local`, `ray` (the cluster that RAY_ADDRESS names, or one started here), or ray://HOST:PORT.
     home
         The home of a server on this machine; MODELKEEL_URL, or ~/.modelkeel by default.
     json_output
@@ -87,6 +91,7 @@ def run(
             hear=hear,
             workers=workers,
             resume=resume,
+            engine=engine,
         )
     if json_output:
         print_json({name: getattr(result, name) for name in _FACTS})

@@ -126,6 +126,7 @@ def step(
     timeout: str | float | None = None,
     cpu: float = 1.0,
     memory: str | int | None = None,
+    gpu: float = 0.0,
     data: Iterable[str | Path] = (),
     secrets: Iterable[str] = (),
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
@@ -141,6 +142,7 @@ def step(
     timeout: str | float | None = None,
     cpu: float = 1.0,
     memory: str | int | None = None,
+    gpu: float = 0.0,
     data: Iterable[str | Path] = (),
     secrets: Iterable[str] = (),
 ) -> Any:
@@ -157,6 +159,7 @@ def step(
             killed then; one that is defined in a notebook runs here and is interrupted.
         cpu: processors that it needs: of a map, only as many items run at once as the machine has processors for.
         memory: memory that it needs, `2GiB` or bytes; likewise. Nothing ends a step that takes more.
+        gpu: graphics processors that it needs. On this machine nothing counts them; on Ray a step waits for them.
         data: files and folders from outside that it reads, relative to the project's folder: their content is part
             of the cache key, and is stored with the run.
         secrets: names of secrets that it may ask for with `keel.secret`.
@@ -173,6 +176,7 @@ def step(
         timeout=None if timeout is None else seconds(timeout),
         cpu=cpu,
         memory=0 if memory is None else size(memory),
+        gpu=gpu,
         data=tuple(str(path) for path in data),
         secrets=frozenset(secrets),
     )

@@ -4,8 +4,9 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelkeel.core.errors import InvalidInput, KeelError
 from modelkeel.core.hashing import digest_of
@@ -13,10 +14,12 @@ from modelkeel.sdk import secrets
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.authoring import Pipeline
 from modelkeel.sdk.capture import environment
+from modelkeel.sdk.capture.machine import NUMERICS
 from modelkeel.sdk.code import reached_code
 from modelkeel.sdk.project import project_root, search_paths
 from modelkeel.sdk.running import seeds
 from modelkeel.sdk.running.capturing import Capturing
+from modelkeel.sdk.running.engines import Engine, check_engine
 from modelkeel.sdk.running.hits import Hits
 from modelkeel.sdk.running.imports import ImportWatch
 from modelkeel.sdk.running.lazy import unwrap
@@ -28,6 +31,9 @@ from modelkeel.sdk.running.workers import INSIDE
 from modelkeel.wire.captures import Environment, Snapshot
 from modelkeel.wire.pipelines import EndRun, Started, StartRun
 from modelkeel.wire.values import Value
+
+if TYPE_CHECKING:
+    from modelkeel.sdk.distributed.node import Ground
 
 RUNS = "/api/v1/pipelines/runs"
 
@@ -88,6 +94,7 @@ def run(
     rerun: Rerun | None = None,
     resume: str | None = None,
     workers: int | None = None,
+    engine: str | None = None,
     hear: Hear | None = None,
 ) -> Result:
     """Runs a pipeline: steps from the cache where nothing they depend on changed, everything recorded.
@@ -103,6 +110,8 @@ def run(
         rerun: for processes that Modelkeel starts itself.
         resume: an ended run of this pipeline, whose finished steps are taken as they are, cached or not.
         workers: how many items of a map run at once; the processors of this machine by default.
+        engine: where steps run: `local` (the default) in processes of this machine, `ray` on the cluster that
+            RAY_ADDRESS names or else on a Ray that is started here, `ray://HOST:PORT` on that cluster.
         hear: gets what a step prints in another process, with the step's name.
 
     Raises:
@@ -116,6 +125,7 @@ def run(
     if current() is not None:
         raise InvalidInput("A pipeline runs already.", hint="Inside a pipeline, call another one as a function.")
     given = pipeline.params(dict(params or {}))
+    engine = check_engine(engine)
     server = api or Api.from_environment()
     began = time.perf_counter()
     source = _source_of(pipeline)
@@ -137,6 +147,12 @@ def run(
         resumes=resume,
     )
     started = patiently(lambda: server.post(RUNS, wanted, type=Started))
+    capturing = Capturing(
+        root,
+        notebook=source is None,
+        source=rerun.snapshot if rerun else None,
+        known=rerun.environment if rerun else None,
+    )
     context = RunContext(
         Setting(
             api=server,
@@ -154,13 +170,8 @@ def run(
             listeners=[listener] if listener else [],
             hear=hear or (lambda _name, text: print(text, end="")),
             restored=(rerun and rerun.data) or {},
+            engine=partial(_on_ray, engine, workers, lambda: _ground(server, root, capturing)) if engine else None,
         )
-    )
-    capturing = Capturing(
-        root,
-        notebook=source is None,
-        source=rerun.snapshot if rerun else None,
-        known=rerun.environment if rerun else None,
     )
     try:
         output = _go(context, pipeline, given, capturing)
@@ -228,6 +239,26 @@ def _end(context: RunContext, capturing: Capturing, status: str, error: str) -> 
     except KeelError:
         if status == "finished":
             raise
+
+
+def _on_ray(address: str, workers: int | None, ground: "Callable[[], Ground]") -> Engine:
+    from modelkeel.sdk.distributed.engine import RayWorkers
+
+    return RayWorkers(address, ground, workers or len(os.sched_getaffinity(0)))
+
+
+def _ground(api: Api, root: Path, capturing: Capturing) -> "Ground":
+    """What steps on other machines stand on: the files and packages of this run, by content."""
+    from modelkeel.sdk.distributed.node import Ground
+
+    taken, described = capturing.stored(api)
+    if taken is None:
+        raise InvalidInput(
+            "Steps of a notebook can't run on another machine.", hint="Define the pipeline in a .py file."
+        )
+    kept = (*NUMERICS, "PYTHONHASHSEED", "MODELKEEL_WORKSPACE")
+    variables = {name: os.environ[name] for name in kept if name in os.environ}
+    return Ground(api.url, api.token, taken.digest, described, str(root), variables)
 
 
 def _seeder(library: str, context: RunContext) -> Callable[[], None]:

@@ -25,6 +25,7 @@ class Capturing:
         self, root: Path, *, notebook: bool, source: Snapshot | None = None, known: Environment | None = None
     ) -> None:
         self._source = source
+        self._stored: tuple[Snapshot | None, Environment] | None = None
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="keel-capture")
         taken = notebook or source is not None
         self._snapshot = None if taken else self._pool.submit(snapshot.capture, root)
@@ -37,6 +38,21 @@ class Capturing:
         Raises:
             KeelError: the server refused it.
         """
+        taken, described = self.stored(api)
+        body = Capture(taken, described, machine.machine(), data)
+        patiently(lambda: api.put(f"/api/v1/pipelines/runs/{run_id}/capture", body))
+
+    def stored(self, api: Api) -> tuple[Snapshot | None, Environment]:
+        """The files and the environment, whose content the server has from now on."""
+        if self._stored is None:
+            self._stored = self._store(api)
+        return self._stored
+
+    def close(self) -> None:
+        """Ends the background work."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _store(self, api: Api) -> tuple[Snapshot | None, Environment]:
         content: dict[str, Content] = {}
         taken = self._source
         if self._snapshot is not None:
@@ -49,12 +65,7 @@ class Capturing:
                 content[taken.digest] = found.content()
         described = self._locked(content)
         store_content(api, content)
-        body = Capture(taken, described, machine.machine(), data)
-        patiently(lambda: api.put(f"/api/v1/pipelines/runs/{run_id}/capture", body))
-
-    def close(self) -> None:
-        """Ends the background work."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        return taken, described
 
     def _locked(self, content: dict[str, Content]) -> Environment:
         if self._known is not None:

@@ -18,6 +18,7 @@ from modelkeel.sdk import secrets
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.running import keys, seeds
 from modelkeel.sdk.running.calls import Call
+from modelkeel.sdk.running.engines import Engine
 from modelkeel.sdk.running.perform import Failed, perform, told
 from modelkeel.sdk.running.placing import place_of
 from modelkeel.sdk.running.printed import Printed, listened
@@ -25,7 +26,7 @@ from modelkeel.sdk.running.recorder import Recorder, store_content
 from modelkeel.sdk.running.task import Outcome, Place, Task
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.running.usage import Used
-from modelkeel.sdk.running.workers import WorkerLost, Workers
+from modelkeel.sdk.running.workers import WorkerLost
 from modelkeel.sdk.values import Content, Encoded, encode
 from modelkeel.wire.pipelines import StepReport
 from modelkeel.wire.values import Value
@@ -111,7 +112,7 @@ class Runner:
         self._hear = hear
         self._sent: set[str] = set()
 
-    def run(self, call: Call, workers: Workers | None = None, *, repair: bool = False) -> Done:
+    def run(self, call: Call, workers: Engine | None = None, *, repair: bool = False) -> Done:
         """Runs a call, again after failures as its options say, and tells of its start and its end.
 
         Args:
@@ -188,7 +189,7 @@ class Runner:
         finally:
             self.inside = outer
 
-    def _apart(self, call: Call, workers: Workers) -> _Try:
+    def _apart(self, call: Call, workers: Engine) -> _Try:
         """One try in another process, which fetches the arguments from the server and stores the result there."""
         task = Task(
             self._run_id,

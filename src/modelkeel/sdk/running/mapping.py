@@ -7,8 +7,8 @@ from typing import Any
 
 from modelkeel.core.errors import InvalidInput
 from modelkeel.sdk.running.calls import Call
+from modelkeel.sdk.running.engines import Engine
 from modelkeel.sdk.running.executing import Done
-from modelkeel.sdk.running.workers import Workers
 
 CHUNK = 500
 """Items whose calls are made, and looked up, at once: the rest of a long list waits."""
@@ -50,7 +50,7 @@ class Spread:
         always: whether nothing runs here.
     """
 
-    def __init__(self, total: int, workers: Callable[[], Workers] | None, *, always: bool) -> None:
+    def __init__(self, total: int, workers: Callable[[], Engine] | None, *, always: bool) -> None:
         self._left = total
         self._workers = workers
         self._apart = always
@@ -58,7 +58,7 @@ class Spread:
         self._ran = 0
 
     def run(
-        self, calls: Mapping[int, Call], here: Callable[[Call], Done], apart: Callable[[Call, Workers], Done]
+        self, calls: Mapping[int, Call], here: Callable[[Call], Done], apart: Callable[[Call, Engine], Done]
     ) -> Iterator[tuple[int, Done]]:
         """Results as they come, each by the place of its call. The first failure ends it."""
         waiting = iter(calls.items())
@@ -86,7 +86,7 @@ class Spread:
 
 
 def _in_threads(
-    waiting: Iterator[tuple[int, Call]], workers: Workers, run: Callable[[Call, Workers], Done]
+    waiting: Iterator[tuple[int, Call]], workers: Engine, run: Callable[[Call, Engine], Done]
 ) -> Iterator[tuple[int, Done]]:
     """A thread for each slot; each waits for one call after another."""
     threads = ThreadPoolExecutor(workers.slots, thread_name_prefix="keel-map")

@@ -24,6 +24,7 @@ class Options:
         timeout: seconds that one try may take; None: no limit.
         cpu: processors that it needs.
         memory: bytes that it needs; 0: not said.
+        gpu: graphics processors that it needs; only Ray places steps by it.
         data: files and folders from outside that it reads, relative to the project's folder.
         secrets: names of secrets that it may ask for.
     """
@@ -36,6 +37,7 @@ class Options:
     timeout: float | None = None
     cpu: float = 1.0
     memory: int = 0
+    gpu: float = 0.0
     data: tuple[str, ...] = ()
     secrets: frozenset[str] = frozenset()
 
@@ -47,8 +49,8 @@ class Options:
         """
         if not 0 <= self.retries <= MOST_RETRIES:
             raise InvalidInput(f"A step has 0 to {MOST_RETRIES} retries, not {self.retries}.")
-        if self.backoff < 0 or self.cpu <= 0:
-            raise InvalidInput("backoff is 0 or more, cpu is more than 0.")
+        if self.backoff < 0 or self.cpu <= 0 or self.gpu < 0:
+            raise InvalidInput("backoff and gpu are 0 or more, cpu is more than 0.")
 
     def at_once(self, workers: int, processors: int, memory: int) -> int:
         """How many such steps run at once on a machine: at least one, at most `workers`.

@@ -19,6 +19,7 @@ from modelkeel.sdk.api import Api
 from modelkeel.sdk.capture import environment
 from modelkeel.sdk.running import asking, keys, mapping, seeds
 from modelkeel.sdk.running.calls import Call, Calls
+from modelkeel.sdk.running.engines import Engine
 from modelkeel.sdk.running.executing import Done, Runner, Tell
 from modelkeel.sdk.running.hits import Hits
 from modelkeel.sdk.running.lazy import Lazy
@@ -54,6 +55,7 @@ class Setting:
         listeners: told of each report.
         hear: gets what a step prints in another process, with its name.
         restored: declared data of the run that is reproduced, by name.
+        engine: makes what runs every step elsewhere; None: this machine runs them.
     """
 
     api: Api
@@ -66,6 +68,7 @@ class Setting:
     listeners: list[Listener] = field(default_factory=list)
     hear: Hear = lambda _name, _text: None
     restored: Mapping[str, Value] = field(default_factory=dict)
+    engine: Callable[[], Engine] | None = None
 
 
 class RunContext:
@@ -88,6 +91,7 @@ class RunContext:
         self._folder = tempfile.TemporaryDirectory(prefix="keel")
         self._lock = threading.RLock()
         self._pools: dict[int, Workers] = {}
+        self._elsewhere: Engine | None = None
         self.recorder = Recorder(setting.api, setting.run_id)
         self._tell = Tell(self.recorder, setting.listeners)
         self.calls = Calls(
@@ -176,6 +180,8 @@ class RunContext:
         """Frees what the run held: worker processes and fetched files among it."""
         for workers in self._pools.values():
             workers.close()
+        if self._elsewhere is not None:
+            self._elsewhere.close()
         self.recorder.close()
         self._folder.cleanup()
 
@@ -188,7 +194,7 @@ class RunContext:
         for items in mapping.chunks(mapping.rows(step.name, columns)):
             yield spread, items
 
-    def _where(self, step: StepLike, workers: int | None) -> tuple[Callable[[], Workers] | None, bool]:
+    def _where(self, step: StepLike, workers: int | None) -> tuple[Callable[[], Engine] | None, bool]:
         """What runs items of a map in other processes, and whether all of them."""
         engine = self._engine_of(step)
         if engine is not None:
@@ -201,8 +207,12 @@ class RunContext:
         slots = step.options.at_once(wanted, len(os.sched_getaffinity(0)), _memory()) if workers is None else wanted
         return (lambda: self._pool(slots)), workers is not None
 
-    def _engine_of(self, step: StepLike) -> Workers | None:
-        """The worker processes, for a step that can be ended in time only there."""
+    def _engine_of(self, step: StepLike) -> Engine | None:
+        """The run's own engine; worker processes for a step that can be ended in time only there."""
+        if self._setting.engine is not None and place_of(step) is not None:
+            if self._elsewhere is None or self._elsewhere.closed:  # a failed map closes what ran it
+                self._elsewhere = self._setting.engine()
+            return self._elsewhere
         if step.options.timeout is not None and place_of(step) is not None:
             return self._pool(self._setting.workers)
         return None

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -46,8 +47,8 @@ class Workers:
     def __init__(self, api: Api, slots: int) -> None:
         self.slots = slots
         self._api = api
-        self._idle: list[_Worker] = []
-        self._all: set[_Worker] = set()
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
         self._free = threading.Semaphore(slots)
         self._lock = threading.Lock()
         self.closed = False
@@ -85,33 +86,38 @@ class Workers:
         for worker in workers:
             self._drop(worker)
 
-    def _take(self) -> "_Worker":
+    def _take(self) -> "Worker":
         with self._lock:
             if self.closed:
                 raise _ended()
             if self._idle:
                 return self._idle.pop()
-            worker = _Worker(self._api)
+            worker = Worker({**os.environ, "MODELKEEL_URL": self._api.url, **_token(self._api)})
             self._all.add(worker)
             return worker
 
-    def _drop(self, worker: "_Worker") -> None:
+    def _drop(self, worker: "Worker") -> None:
         worker.kill()
         with self._lock:
             self._all.discard(worker)
 
 
-class _Worker:
-    def __init__(self, api: Api) -> None:
-        variables = {**os.environ, INSIDE: "1", "MODELKEEL_URL": api.url, "PYTHONUNBUFFERED": "1"}
-        if api.token:
-            variables["MODELKEEL_TOKEN"] = api.token
-        variables.setdefault("PYTHONHASHSEED", "0")
+class Worker:
+    """One process that runs a step at a time.
+
+    Args:
+        variables: of the process; they name the server and hold its token.
+        python: the interpreter.
+        folder: where the process stands.
+    """
+
+    def __init__(self, variables: Mapping[str, str], python: str = sys.executable, folder: Path | None = None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", CHILD],
+            [python, "-P", "-m", CHILD],
+            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=variables,
+            env={"PYTHONHASHSEED": "0", **variables, INSIDE: "1", "PYTHONUNBUFFERED": "1"},
             start_new_session=True,  # it is killed with all that it started
         )
         self._buffer = b""
@@ -160,6 +166,10 @@ class _Worker:
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with the status {code}"
         hint = "Perhaps the machine ran out of memory." if code == -signal.SIGKILL else ""
         return WorkerLost(f"The process that ran {task.name} {how}.", hint=hint)
+
+
+def _token(api: Api) -> dict[str, str]:
+    return {"MODELKEEL_TOKEN": api.token} if api.token else {}
 
 
 def _ended() -> WorkerLost:

@@ -1,0 +1,1 @@
+"""Steps on other machines, placed there by Ray."""
