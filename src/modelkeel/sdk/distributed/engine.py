@@ -39,7 +39,7 @@ class RayWorkers:
     """
 
     def __init__(self, address: str, ground: Callable[[], Ground], processors: int) -> None:
-        self._ray = _imported()
+        self._ray = _imported(address)
         self._ours = not self._ray.is_initialized()
         if self._ours:
             _connect(self._ray, address, processors)
@@ -140,8 +140,10 @@ class Mailbox:
         return taken
 
 
-def _imported() -> Any:
+def _imported(address: str) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address == "ray" and "RAY_ADDRESS" not in os.environ:
+        _own_token()  # before the import, at which Ray reads it
     try:
         import ray
     except ImportError as error:
@@ -157,7 +159,6 @@ def _connect(ray: Any, address: str, processors: int) -> None:
         elif "RAY_ADDRESS" in os.environ:
             ray.init(**quiet)
         else:
-            _own_token()
             ray.init("local", num_cpus=processors, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
     except Exception as error:
         raise Unavailable(
