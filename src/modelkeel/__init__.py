@@ -14,37 +14,53 @@ if TYPE_CHECKING:
     from modelkeel.sdk.frames import get_run, metrics, runs
     from modelkeel.sdk.launch import Result, run
     from modelkeel.sdk.secrets import secret
+    from modelkeel.sdk.sweeps.result import Sweep
+    from modelkeel.sdk.sweeps.space import choice, integer, uniform
+    from modelkeel.sdk.sweeps.sweep import sweep
+    from modelkeel.sdk.sweeps.trial import report
     from modelkeel.sdk.values import artifact
 
 _PLACES = {
     "Api": "modelkeel.sdk.api",
     "Result": "modelkeel.sdk.launch",
+    "Sweep": "modelkeel.sdk.sweeps.result",
     "approval": "modelkeel.sdk.authoring",
     "artifact": "modelkeel.sdk.values",
+    "choice": "modelkeel.sdk.sweeps.space",
     "data": "modelkeel.sdk.authoring",
     "get_run": "modelkeel.sdk.frames",
+    "integer": "modelkeel.sdk.sweeps.space",
     "metrics": "modelkeel.sdk.frames",
     "pipeline": "modelkeel.sdk.authoring",
+    "report": "modelkeel.sdk.sweeps.trial",
     "run": "modelkeel.sdk.launch",
     "runs": "modelkeel.sdk.frames",
     "secret": "modelkeel.sdk.secrets",
     "step": "modelkeel.sdk.authoring",
+    "sweep": "modelkeel.sdk.sweeps.sweep",
+    "uniform": "modelkeel.sdk.sweeps.space",
 }
 
 __all__ = [
     "Api",
     "Result",
+    "Sweep",
     "__version__",
     "approval",
     "artifact",
+    "choice",
     "data",
     "get_run",
+    "integer",
     "metrics",
     "pipeline",
+    "report",
     "run",
     "runs",
     "secret",
     "step",
+    "sweep",
+    "uniform",
 ]
 
 

@@ -96,6 +96,7 @@ def run(
     workers: int | None = None,
     engine: str | None = None,
     hear: Hear | None = None,
+    opened: Callable[[str], None] | None = None,
 ) -> Result:
     """Runs a pipeline: steps from the cache where nothing they depend on changed, everything recorded.
 
@@ -113,6 +114,7 @@ def run(
         engine: where steps run: `local` (the default) in processes of this machine, `ray` on the cluster that
             RAY_ADDRESS names or else on a Ray that is started here, `ray://HOST:PORT` on that cluster.
         hear: gets what a step prints in another process, with the step's name.
+        opened: is told the run's id as soon as there is one.
 
     Raises:
         InvalidInput: a parameter does not fit, or a pipeline runs already.
@@ -147,6 +149,8 @@ def run(
         resumes=resume,
     )
     started = patiently(lambda: server.post(RUNS, wanted, type=Started))
+    if opened is not None:
+        opened(started.run_id)
     capturing = Capturing(
         root,
         notebook=source is None,
