@@ -275,6 +275,17 @@ def test_a_wrong_parameter_is_named(project: Project) -> None:
     assert "'row'" in project.command("run", "light.py:light", "-p", "row=1", status=1)
 
 
+def test_parameters_stand_in_the_project_file_and_the_command_line_wins(project: Project) -> None:
+    file = project.folder / "modelkeel.toml"
+    file.write_text("[pipelines.light.params]\nrows = 170\ntrees = 2\n")
+    assert project.run("light.py:light", "-p", "trees=4")["params"] == {"rows": 170, "trees": 4}
+    file.write_text("[pipelines.light.params]\nrow = 170\n")
+    assert "'row'" in project.command("run", "light.py:light", status=1)
+    file.write_text("[pipelines.light]\nparams = 3\n")
+    assert "[pipelines.light.params]" in project.command("run", "light.py:light", status=1).replace("\n", "")
+    file.write_text("")
+
+
 def test_a_failing_step_ends_the_run_as_failed(project: Project) -> None:
     project.write(bad=BAD)
     project.command("run", "bad.py:bad", status=1)

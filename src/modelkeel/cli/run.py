@@ -45,7 +45,8 @@ def run(
     target
         FILE.py:FUNCTION, a function decorated with @keel.pipeline.
     param
-        NAME=VALUE, as often as needed; read as what the function's annotation says.
+        NAME=VALUE, as often as needed; read as what the function's annotation says. What is not given comes from
+        `[pipelines.NAME.params]` in modelkeel.toml, else from the function.
     seed
         Of Python's, numpy's and torch's generators.
     cache
@@ -69,7 +70,7 @@ def run(
     from modelkeel.cli.run_tree import shown
     from modelkeel.sdk.api import Api
     from modelkeel.sdk.launch import run as run_pipeline
-    from modelkeel.sdk.project import load_target
+    from modelkeel.sdk.project import load_target, params_of, project_root, split_target
 
     params = parse_params(param)
     api = Api.from_environment(home)
@@ -78,7 +79,10 @@ def run(
     pipeline = load_target(target)
     console = Console(stderr=json_output)
     if resume is not None:
-        params = api.get(f"/api/v1/pipelines/runs/{resume}", {"limit": 1})["params"] | params
+        before = api.get(f"/api/v1/pipelines/runs/{resume}", {"limit": 1})["params"]
+    else:
+        before = params_of(project_root(split_target(target)[0]), getattr(pipeline, "name", ""))
+    params = before | params
     with shown(target, console) as (tell, hear), _failing(console, json_output):
         result = run_pipeline(
             pipeline,

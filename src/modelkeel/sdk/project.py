@@ -5,6 +5,7 @@ import os
 import site
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -47,6 +48,30 @@ def search_paths(root: Path) -> list[str]:
         if folder.is_relative_to(root) and is_project_code(folder) and folder.is_dir():
             found[folder.relative_to(root).as_posix()] = None
     return list(found)
+
+
+def params_of(root: Path, pipeline: str) -> dict[str, Any]:
+    """Parameters of a pipeline that the project file gives: `[pipelines.NAME.params]` in modelkeel.toml.
+
+    Raises:
+        InvalidInput: the file is no TOML, or has something else there.
+    """
+    file = root / MARKERS[0]
+    try:
+        content = tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{file} is not TOML: {error}.") from error
+    found: Any = content
+    for part in ("pipelines", pipeline, "params"):
+        found = found.get(part, {}) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise InvalidInput(
+            f"{file} has no table of parameters for {pipeline!r}.",
+            hint=f"Write [pipelines.{pipeline}.params] and a line for each, such as rows = 1000.",
+        )
+    return found
 
 
 def split_target(target: str) -> tuple[Path, str]:
