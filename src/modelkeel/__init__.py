@@ -11,6 +11,7 @@ from modelkeel.version import __version__
 if TYPE_CHECKING:
     from modelkeel.sdk.api import Api
     from modelkeel.sdk.authoring import approval, data, pipeline, step
+    from modelkeel.sdk.datasets import load_dataset, save_dataset
     from modelkeel.sdk.frames import get_run, metrics, runs
     from modelkeel.sdk.launch import Result, run
     from modelkeel.sdk.secrets import secret
@@ -30,11 +31,13 @@ _PLACES = {
     "data": "modelkeel.sdk.authoring",
     "get_run": "modelkeel.sdk.frames",
     "integer": "modelkeel.sdk.sweeps.space",
+    "load_dataset": "modelkeel.sdk.datasets",
     "metrics": "modelkeel.sdk.frames",
     "pipeline": "modelkeel.sdk.authoring",
     "report": "modelkeel.sdk.sweeps.trial",
     "run": "modelkeel.sdk.launch",
     "runs": "modelkeel.sdk.frames",
+    "save_dataset": "modelkeel.sdk.datasets",
     "secret": "modelkeel.sdk.secrets",
     "step": "modelkeel.sdk.authoring",
     "sweep": "modelkeel.sdk.sweeps.sweep",
@@ -52,11 +55,13 @@ __all__ = [
     "data",
     "get_run",
     "integer",
+    "load_dataset",
     "metrics",
     "pipeline",
     "report",
     "run",
     "runs",
+    "save_dataset",
     "secret",
     "step",
     "sweep",

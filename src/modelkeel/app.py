@@ -58,6 +58,8 @@ from modelkeel.moving.service import Moving
 from modelkeel.pipelines import content_routes, step_routes
 from modelkeel.pipelines import routes as pipeline_routes
 from modelkeel.pipelines.content import Content
+from modelkeel.pipelines.datasets import routes as dataset_routes
+from modelkeel.pipelines.datasets.service import Datasets
 from modelkeel.pipelines.launch import Launches
 from modelkeel.pipelines.service import Pipelines
 from modelkeel.pipelines.triggers import routes as trigger_routes
@@ -176,6 +178,7 @@ class Keel:
     launches: Launches
     firings: Firings
     triggers: Triggers
+    datasets: Datasets
     serving: Serving
     controller: Controller
     monitoring: Monitoring
@@ -301,6 +304,7 @@ class Keel:
             launches,
             firings,
             Triggers(database, ledger, authorizer, firings, sealing, settings.read),
+            Datasets(database, ledger, authorizer, identity),
             serving,
             controller,
             monitoring,
@@ -340,6 +344,7 @@ class Keel:
             self.launches.watch,
             self.firings.run_for_ever,
             self.firings.watch_for_ever,
+            self.datasets.sweep_for_ever,
             self.controller.run,
             *self.monitoring.workers(),
             self.meter.run,
@@ -390,6 +395,7 @@ def create_app(keel: Keel) -> Litestar:
             content_routes.router(keel.content),
             pipeline_routes.router(keel.pipelines, keel.launches),
             trigger_routes.router(keel.triggers),
+            dataset_routes.router(keel.datasets),
             step_routes.router(keel.pipelines.steps, keel.pipelines.paid, keel.pipelines.reproductions),
             serving_routes.router(keel.serving),
             monitoring_routes.router(keel.monitoring),

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+from tests.security.cases_datasets import DATASETS
 from tests.security.cases_triggers import TRIGGERS
 from tests.security.routes_kit import Ask, Case
 from tests.security.story import ABC, HUSH, MONITOR, Story
@@ -402,4 +403,5 @@ CASES: dict[str, Case] = _under(
     | _MOVING
     | _WEBHOOKS
     | TRIGGERS
+    | DATASETS
 )

@@ -56,6 +56,10 @@ ALLOWED = {
     "/api/v1/pipelines/runs/{run_id:str}/end",
     "/api/v1/pipelines/{pipeline:str}/launch",
     "/api/v1/reproductions",
+    "/api/v1/datasets/{name:str}",
+    "/api/v1/datasets/{name:str}/versions",
+    "/api/v1/datasets/{name:str}/versions/{number:int}",
+    "/api/v1/datasets/{name:str}/versions/{number:int}/uses",
 }
 # What it may not even read.
 CLOSED_READS = {"GET /api/v1/tokens", "GET /api/v1/sessions"}

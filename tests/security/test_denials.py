@@ -22,7 +22,7 @@ def about(route: Route) -> str:
 
 READS = [route for route in GUARDED if not route.writes]
 # Of the workspace as a whole: whoever may manage them does, and no object of the three kinds is in them.
-WHOLE = ("users", "roles", "groups", "grants", "tokens", "workspaces", "webhooks", "imports")
+WHOLE = ("users", "roles", "groups", "grants", "tokens", "workspaces", "webhooks", "imports", "datasets")
 WRITES = [
     route
     for route in GUARDED

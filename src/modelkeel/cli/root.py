@@ -12,6 +12,7 @@ _COMMANDS = (
     ("down", "up:down", "Stop the server of a home, and its prediction processes."),
     ("login", "login:login", "Show which server commands talk to, and who it takes you for."),
     ("run", "run:run", "Run a pipeline."),
+    ("dataset", "dataset:dataset", "Named data with versions."),
     ("sweep", "sweep:sweep", "Try a pipeline or a function with many values, and look for the best."),
     ("runs", "runs:runs", "List pipeline runs."),
     ("logs", "runs:logs", "Show what the steps of a run printed."),

@@ -66,6 +66,7 @@ REFERENCES: dict[str, tuple[Reference, ...]] = {
         Reference("step_run.inputs", Holds.TEXT, owner="run_id"),
         Reference("step_run.log", owner="run_id"),
         Reference("step_cache.output", Holds.TEXT, owner="run_id"),
+        Reference("dataset_version.value", Holds.TEXT),
     ),
     "monitoring": (
         Reference("prediction_segment.digest"),
@@ -85,6 +86,7 @@ NO_BLOBS = {
     "small_blob.digest": "names the content beside it",
     "blob_holding.digest": "who may ask for a blob, not who needs it; forgotten with the blob",
     "code_snapshot.digest": "goes with the last pipeline run of its snapshot",
+    "dataset_version.digest": "of the value beside it",
     "dataset_input.digest": "the user's own, of data that is elsewhere",
     "dataset_input.profile": "text that the user logged",
     "frozen_tree.digest": "of a tree, whose files are artifacts",

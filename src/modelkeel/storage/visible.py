@@ -49,6 +49,15 @@ def runs_within(visible: Visible, run_id: Column) -> list[sa.ColumnElement[bool]
     return [run_id.in_(sa.select(run.c.id).where(*within(visible, run.c.experiment)))]
 
 
+def knows_run(tx: Tx, workspace: str, visible: Visible, run_id: str) -> bool:
+    """Whether there is a run of that id in the workspace, in an experiment that may be seen."""
+    run = sa.table("run", sa.column("id"), sa.column("experiment"))
+    experiment = sa.table("experiment", sa.column("id"), sa.column("workspace"))
+    query = sa.select(run.c.id).join(experiment, experiment.c.id == run.c.experiment)
+    of = (run.c.id == run_id, experiment.c.workspace == workspace, *within(visible, run.c.experiment))
+    return tx.one(query.where(*of)) is not None
+
+
 def about_named(tx: Tx, kind: Kind, workspace: str, name: str) -> dict[str, str]:
     """The object of that name as a ledger entry's subject, so that whoever is denied it does not read the entry."""
     table = sa.table(_TABLES[kind], sa.column("id"), sa.column("workspace"), sa.column("name"))

@@ -1,0 +1,1 @@
+"""Data sets: named, versioned, with schema, statistics, owner and retention."""
