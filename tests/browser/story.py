@@ -16,6 +16,7 @@ import pandas as pd
 import polars as pl
 from sklearn.linear_model import LogisticRegression
 
+import modelkeel as keel
 from tests.conftest import Server
 
 WEEK = 7 * 86_400_000
@@ -52,6 +53,8 @@ class Story:
             f"/runs/{self.run}?tab=artifacts&folder=report&file=report/summary.md": "long run",
             f"/compare?runs={self.run},{self.other}": "Compare runs",
             "/pipelines": "Pipelines",
+            "/datasets": "Data sets",
+            "/datasets/flights": "flights",
             f"/pipelines/{self.pipeline}": "delays",
             f"/pipelines/{self.pipeline}?step=1": "delays",
             "/models": "Models",
@@ -99,9 +102,18 @@ def tell(server: Server) -> Story:
         prediction = _serve(owner, *_shifted(*_flights(draw)))
         waiting = _ok(owner.post("/api/v1/promotions", json={"model": "delays", "version": 2, "alias": "champion"}))
         pipeline = _pipeline(owner)
+        _keep(server, frame)
         _roll_out(owner)
         alert, incident = _alerted(owner)
     return Story(server, experiment, long_run, other, waiting["id"], approver, prediction, pipeline, alert, incident)
+
+
+def _keep(server: Server, frame: pd.DataFrame) -> None:
+    """Two versions of a data set."""
+    with keel.Api(server.url, server.token) as api:
+        for rows in (ROWS // 2, ROWS):
+            table = pl.DataFrame({name: frame[name].to_numpy()[:rows] for name in frame.columns})
+            keel.save_dataset("flights", table, source="the airport", description="Delays by flight.", api=api)
 
 
 def _flights(draw: np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:

@@ -15,8 +15,8 @@ from modelkeel.core.errors import NotFound
 
 STATIC = Path(__file__).parent / "static"
 SECTIONS = (
-    "experiments", "runs", "compare", "pipelines", "models", "endpoints", "alerts", "approvals", "predictions",
-    "ledger", "costs", "members", "tokens", "login",
+    "experiments", "runs", "compare", "pipelines", "datasets", "models", "endpoints", "alerts", "approvals",
+    "predictions", "ledger", "costs", "members", "tokens", "login",
 )  # fmt: skip
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "

@@ -5,6 +5,8 @@ import { Approval } from "../pages/Approval";
 import { Approvals } from "../pages/Approvals";
 import { Compare } from "../pages/Compare";
 import { Costs } from "../pages/Costs";
+import { Dataset } from "../pages/Dataset";
+import { Datasets } from "../pages/Datasets";
 import { Endpoint } from "../pages/Endpoint";
 import { Endpoints } from "../pages/Endpoints";
 import { Experiments } from "../pages/Experiments";
@@ -43,6 +45,8 @@ export function App() {
           <Route path="/compare" component={Compare} />
           <Route path="/pipelines" component={Pipelines} />
           <Route path="/pipelines/:id">{({ id }) => <PipelineRun key={id} id={id} />}</Route>
+          <Route path="/datasets" component={Datasets} />
+          <Route path="/datasets/:name">{({ name }) => <Dataset key={name} name={decodeURIComponent(name)} />}</Route>
           <Route path="/models" component={Models} />
           <Route path="/models/:name">{({ name }) => <Model key={name} name={decodeURIComponent(name)} />}</Route>
           <Route path="/models/:name/:version">{({ name, version }) => <ModelVersion key={`${name}/${version}`} name={decodeURIComponent(name)} version={version} />}</Route>

@@ -15,6 +15,7 @@ export const NAV: { title: string; links: NavLink[] }[] = [
     links: [
       { to: "/experiments", label: "Experiments", icon: "flask", key: "e" },
       { to: "/pipelines", label: "Pipelines", icon: "graph", key: "p" },
+      { to: "/datasets", label: "Data sets", icon: "table", key: "d" },
       { to: "/models", label: "Models", icon: "box", key: "m" },
     ],
   },
