@@ -35,6 +35,7 @@ from modelkeel.governance.service import Governance
 from modelkeel.http.auth import Authentication, current_principal, signed_in
 from modelkeel.http.description import DescriptionConfig
 from modelkeel.http.guard import LOCAL, Guard
+from modelkeel.http.outgoing import Outgoing
 from modelkeel.http.problems import HANDLERS
 from modelkeel.identity import access_routes, sign_in_routes
 from modelkeel.identity import routes as identity_routes
@@ -67,6 +68,8 @@ from modelkeel.pipelines.triggers.firing import Firings
 from modelkeel.pipelines.triggers.service import Triggers
 from modelkeel.protocols.mlflow import routes as mlflow_routes
 from modelkeel.protocols.mlflow.errors import beside
+from modelkeel.protocols.openlineage import routes as openlineage_routes
+from modelkeel.protocols.openlineage.service import OpenLineage
 from modelkeel.protocols.otlp import routes as otlp_routes
 from modelkeel.registry import routes as registry_routes
 from modelkeel.registry.service import Registry
@@ -112,6 +115,8 @@ class Settings:
         public_url: where browsers reach the server, if not at `url`: behind a proxy that speaks https, for example.
         keys: the folder of the installation's keys, which its servers share; none: one of the home.
         webhook_hosts: names in private networks to which webhooks may send.
+        openlineage: where OpenLineage events are posted; none: nowhere.
+        openlineage_key: the token that goes with them.
     """
 
     home: Path
@@ -130,6 +135,8 @@ class Settings:
     keys_hold: float = KEYS_HOLD
     keys: Path | None = None
     webhook_hosts: frozenset[str] = frozenset()
+    openlineage: str | None = None
+    openlineage_key: str = ""
 
     @property
     def url(self) -> str:
@@ -190,6 +197,7 @@ class Keel:
     traces: Traces
     sender: Sender
     webhooks: Webhooks
+    lineage: OpenLineage
     owner_token: str = ""
 
     @classmethod
@@ -316,6 +324,16 @@ class Keel:
             traces,
             sender,
             Webhooks(database, ledger, authorizer, sender, sealing),
+            OpenLineage(
+                database,
+                identity,
+                tracking,
+                pipelines,
+                registry,
+                url=settings.openlineage,
+                key=settings.openlineage_key,
+                outgoing=Outgoing(frozenset({urlsplit(settings.openlineage or "").hostname or ""})),
+            ),
         )
         token_file = home.path / "owner.token"
         minted = identity.first_run()
@@ -331,7 +349,7 @@ class Keel:
 
     def subscriptions(self) -> list[Subscription]:
         """Everybody who hears of ledger entries."""
-        return [*self.governance.subscriptions(), self.firings.subscription()]
+        return [*self.governance.subscriptions(), self.firings.subscription(), *self.lineage.subscriptions()]
 
     def workers(self) -> list[Callable[[], Awaitable[None]]]:
         """Background work that one server of the installation does, each for ever."""
@@ -385,6 +403,7 @@ def create_app(keel: Keel) -> Litestar:
             mlflow_routes.router(keel.tracking, keel.registry, keel.traces, keel.webhooks, keel.identity, keel.access),
             webhook_routes.router(keel.webhooks),
             otlp_routes.router(keel.traces),
+            openlineage_routes.router(keel.lineage),
             tracking_routes.router(keel.tracking),
             code_routes.router(keel.tracking),
             registry_routes.router(keel.registry, keel.tracking),
@@ -429,7 +448,6 @@ def _provider(keel: Keel) -> list[Router]:
     if settings.oidc is None:
         return []
     # Imported only here: the provider's libraries take long to load.
-    from modelkeel.http.outgoing import Outgoing
     from modelkeel.identity import oidc_routes
     from modelkeel.identity.oidc import Oidc
     from modelkeel.identity.provided import Provided

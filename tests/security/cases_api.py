@@ -180,6 +180,7 @@ def _code(s: Story) -> Ask:
 
 
 _TRACKING = {
+    "GET runs/{run_id:str}/openlineage": _read(lambda s: Ask(path={"run_id": s.run})),
     "PUT captures/{word:str}": Case(_code, ("run.captured",)),
     "GET experiments": _read(lambda _: Ask(), _OWN),
     "GET runs": _read(lambda s: Ask(params={"experiment": s.experiment}), "what is not there is not found"),

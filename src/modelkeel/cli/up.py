@@ -37,6 +37,7 @@ def up(
     oidc_groups: str = "groups",
     keys: Path | None = None,
     webhook_host: tuple[str, ...] = (),
+    openlineage: str | None = None,
     detach: bool = False,
 ) -> None:
     """Start the server.
@@ -86,6 +87,9 @@ def up(
         The folder with the installation's keys. Several servers on one Postgres share it, and the blobs.
     webhook_host
         A host of your own network to which webhooks may send, by http too; may be given several times.
+    openlineage
+        The whole address to which OpenLineage events of runs are posted, such as http://marquez:5000/api/v1/lineage. A
+        token for it is read from the variable MODELKEEL_OPENLINEAGE_KEY.
     detach
         Return as soon as the server answers; `modelkeel down` ends it.
     """
@@ -122,6 +126,8 @@ def up(
         keys_hold,
         keys.absolute() if keys else None,
         frozenset(webhook_host),
+        openlineage,
+        os.environ.pop("MODELKEEL_OPENLINEAGE_KEY", ""),
     )
     serve(settings, secrets.token_urlsafe(16))
 
