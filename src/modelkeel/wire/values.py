@@ -12,7 +12,7 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True):
         digest: SHA-256 of the stored bytes; of a container, of its items' digests.
         size: bytes.
         inline: the text of a small `json` value; it needs no blob.
-        items: the values inside a container, in order.
+        items: the values inside a container, in order; the parts of a large table.
         names: the keys of a `dict`, the paths of a `folder`.
         step: index of the step of the same run that made it; none: it came from outside.
         note: what a reader should know: `pickle` marks content that only the user's own processes may load.

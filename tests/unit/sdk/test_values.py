@@ -2,8 +2,11 @@
 
 import math
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -43,6 +46,9 @@ def _again(value: Any, folder: Path) -> Any:
         (1, ("two", [3])),
         [(1, 2), b"bytes"],
         {"long": "x" * 5000},
+        datetime(2026, 11, 24, 2, 30, 1, 5),  # noqa: DTZ001 - without a zone on purpose
+        [datetime(2026, 11, 24, tzinfo=UTC), date(2026, 1, 2), time(3, 4), timedelta(days=2, microseconds=5)],
+        (Decimal("1.10"), UUID(int=7)),
     ],
 )
 def test_plain_values_come_back_with_their_types(value: Any, tmp_path: Path) -> None:
@@ -96,6 +102,26 @@ PANDAS = [
 def test_pandas_frames_come_back_exactly(frame: pd.DataFrame, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(_again(frame, tmp_path), frame, check_freq=False)
     assert encode(frame).value.digest == encode(frame.copy()).value.digest
+
+
+def test_a_large_table_of_which_a_tenth_changed_shares_the_rest(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).normal(size=(300_000, 8))
+    changed = numbers.copy()
+    changed[:30_000] += 1
+    for make in (pl.DataFrame, pd.DataFrame):
+        before, after = encode(make(numbers)), encode(make(changed))
+        sizes = after.value.blobs()
+        assert len(sizes) > 3
+        added = sum(size for digest, size in sizes.items() if digest not in before.content)
+        assert added < 0.25 * sum(sizes.values())
+        assert after.value.digest != before.value.digest
+        assert encode(make(numbers)).value == before.value
+    texts = pd.DataFrame({"t": pd.Categorical(["a", "b", "c", None] * 75_000), "n": numbers[:, 0]})
+    texts.index = pd.Index(np.arange(300_000) * 2, name="row")
+    pd.testing.assert_frame_equal(_again(texts, tmp_path), texts)
+    long = pl.DataFrame({"text": [f"{one:040d}" for one in range(300_000)], "none": [None] * 300_000})
+    assert len(encode(long).value.items) > 1
+    assert _again(long, tmp_path).equals(long)
 
 
 def test_a_pandas_series_comes_back(tmp_path: Path) -> None:

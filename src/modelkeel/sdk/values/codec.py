@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from modelkeel.core.errors import Corrupt, InvalidInput
 from modelkeel.core.hashing import digest_of, sha256, sha256_file
 from modelkeel.core.paths import resolve
@@ -61,6 +63,8 @@ def decode(value: Value, fetch: Fetch, folder: Path) -> Any:
         return _lay(value, fetch, folder)
     if value.inline is not None:
         return json.loads(value.inline)
+    if value.items:
+        return handler_of(value.kind).load([fetched(fetch, part.digest) for part in value.items])
     content = fetched(fetch, value.digest)
     return json.loads(content) if value.kind == "json" else handler_of(value.kind).load(content)
 
@@ -119,6 +123,11 @@ def _json(value: Any, content: dict[str, Content]) -> Value:
 def _leaf(value: Any, content: dict[str, Content]) -> Value:
     handler = handler_for(value)
     stored = handler.save(value)
+    if isinstance(stored, list):
+        digests = [sha256(part) for part in stored]
+        content |= dict(zip(digests, stored, strict=True))
+        parts = [Value("part", digest, len(part)) for digest, part in zip(digests, stored, strict=True)]
+        return msgspec.structs.replace(_container(handler.kind, [], parts), note=handler.note)
     digest = sha256(stored)
     content[digest] = stored
     return Value(handler.kind, digest, len(stored), note=handler.note)

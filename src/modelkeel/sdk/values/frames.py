@@ -1,5 +1,9 @@
 """Tables as Parquet with fixed settings, so that equal tables give equal bytes; pandas by way of polars.
 
+A large table is cut by rows into parts, each a Parquet file of its own: a table of which a tenth changed shares the
+other parts with the one before. Where it is cut depends only on the columns' types and the length of texts, so equal
+tables are cut alike.
+
 pandas needs no Arrow library here: each column travels as what it is, and a small description in the file's metadata
 brings back its dtype, the index and the kind of missing value.
 """
@@ -14,13 +18,43 @@ import polars as pl
 from modelkeel.core.errors import InvalidInput
 
 ROWS = 1 << 18
+PART_BYTES = 4 << 20
+"""A part holds half so many bytes to so many, before they are compressed."""
+
+_OTHER_WIDTH = 64  # lists, structs: what is in them is not counted
 _DESCRIPTION = "modelkeel.pandas"
 
 
-def save_polars(frame: pl.DataFrame, description: str | None = None) -> bytes:
-    """A polars frame as Parquet."""
+Parts = bytes | list[bytes]
+
+
+def save_polars(frame: pl.DataFrame, description: str | None = None) -> Parts:
+    """A polars frame as Parquet, a large one in parts of some rows each."""
     if pl.Object in frame.dtypes:
         raise InvalidInput("A step can't hand on a table with a column of Python objects.")
+    rows = _rows_of_part(frame)
+    if frame.height <= rows:
+        return _parquet(frame, description)
+    return [_parquet(part, description) for part in frame.iter_slices(rows)]
+
+
+def _rows_of_part(frame: pl.DataFrame) -> int:
+    width = sum(_width(frame[name]) for name in frame.columns)
+    return max(1, PART_BYTES >> max(0, math.ceil(math.log2(max(width, 1)))))
+
+
+def _width(column: pl.Series) -> float:
+    """Bytes of a row, on average."""
+    kind = column.dtype
+    if kind in {pl.String, pl.Binary}:
+        lengths = column.str.len_bytes() if kind == pl.String else column.bin.size()
+        return float(lengths.mean() or 0.0) + 4  # type: ignore[arg-type]
+    if kind.is_numeric() or kind.is_temporal() or kind == pl.Boolean:
+        return 8.0
+    return 4.0 if kind in {pl.Categorical, pl.Enum} else _OTHER_WIDTH
+
+
+def _parquet(frame: pl.DataFrame, description: str | None) -> bytes:
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(
         buffer,
@@ -32,32 +66,40 @@ def save_polars(frame: pl.DataFrame, description: str | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def load_polars(content: bytes) -> pl.DataFrame:
+def load_polars(content: Parts) -> pl.DataFrame:
     """The polars frame again."""
-    return pl.read_parquet(io.BytesIO(content))
+    if isinstance(content, bytes):
+        return pl.read_parquet(io.BytesIO(content))
+    return pl.concat([pl.read_parquet(io.BytesIO(part)) for part in content]).rechunk()
 
 
-def save_series(series: pl.Series) -> bytes:
+def _described(content: Parts) -> dict[str, Any]:
+    first = content if isinstance(content, bytes) else content[0]
+    found: dict[str, Any] = json.loads(pl.read_parquet_metadata(io.BytesIO(first))[_DESCRIPTION])
+    return found
+
+
+def save_series(series: pl.Series) -> Parts:
     """A polars series as a table of one column."""
     return save_polars(series.to_frame())
 
 
-def load_series(content: bytes) -> pl.Series:
+def load_series(content: Parts) -> pl.Series:
     """The polars series again."""
     return load_polars(content).to_series(0)
 
 
-def save_pandas(frame: Any) -> bytes:
+def save_pandas(frame: Any) -> Parts:
     """A pandas frame as Parquet with a description of what Parquet does not know."""
     return _save(frame, series=False)
 
 
-def load_pandas(content: bytes) -> Any:
+def load_pandas(content: Parts) -> Any:
     """The pandas frame again."""
     import pandas as pd
 
     table = load_polars(content)
-    described = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_DESCRIPTION])
+    described = _described(content)
     columns = [_restore(table[f"c{i}"], d) for i, d in enumerate(described["columns"])]
     index = _index(table, described)
     series = {i: _indexed(column, index) for i, column in enumerate(columns)}
@@ -68,18 +110,18 @@ def load_pandas(content: bytes) -> Any:
     return frame
 
 
-def save_pandas_series(series: Any) -> bytes:
+def save_pandas_series(series: Any) -> Parts:
     """A pandas series as a frame of one column."""
     return _save(series.to_frame(), series=True, name=series.name)
 
 
-def load_pandas_series(content: bytes) -> Any:
+def load_pandas_series(content: Parts) -> Any:
     """The pandas series again."""
-    described = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_DESCRIPTION])
+    described = _described(content)
     return load_pandas(content).iloc[:, 0].rename(described["name"])
 
 
-def _save(frame: Any, *, series: bool, name: Any = None) -> bytes:
+def _save(frame: Any, *, series: bool, name: Any = None) -> Parts:
     import pandas as pd
 
     if isinstance(frame.columns, pd.MultiIndex):

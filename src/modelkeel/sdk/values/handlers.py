@@ -5,7 +5,12 @@ import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
 
 from modelkeel.core.errors import InvalidInput
 
@@ -19,16 +24,16 @@ class Handler:
     Attributes:
         kind: stands in the stored value.
         handles: whether a value is of this kind.
-        save: its bytes; equal values give equal bytes.
-        load: the value.
+        save: its bytes, in parts where that lets values share some; equal values give equal bytes.
+        load: the value, from what `save` gave.
         steady: whether nobody changes such a value in place, so that its digest holds.
         note: what a reader should know; `pickle` marks content that only the user's own processes may load.
     """
 
     kind: str
     handles: Callable[[Any], bool]
-    save: Callable[[Any], bytes]
-    load: Callable[[bytes], Any]
+    save: Callable[[Any], bytes | list[bytes]]
+    load: Callable[[Any], Any]
     steady: bool = False
     note: str = ""
 
@@ -143,7 +148,19 @@ def _is_numpy(value: Any) -> bool:
     return _is("numpy", "ndarray")(value) or _is("numpy", "generic")(value)
 
 
+def _plain(kind: type) -> Handler:
+    """A plain type of Python's own that JSON has no word for, as a JSON text: RFC 3339, ISO 8601, decimal digits."""
+    return Handler(
+        kind.__name__,
+        lambda value: type(value) is kind,
+        msgspec.json.encode,
+        lambda content: msgspec.json.decode(content, type=kind),
+        steady=True,
+    )
+
+
 _HANDLERS: list[Handler] = [
+    *(_plain(kind) for kind in (datetime, date, time, timedelta, Decimal, UUID)),
     Handler("bytes", lambda value: type(value) is bytes, bytes, bytes, steady=True),
     Handler("numpy", _is_numpy, _save_npy, _load_npy),
     Handler("polars", _is("polars", "DataFrame"), _frames("save_polars"), _frames("load_polars"), steady=True),
