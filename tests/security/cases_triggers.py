@@ -12,11 +12,6 @@ def _trigger(s: Story, **more: Any) -> dict[str, str]:
     return {"name": name}
 
 
-def _hook(s: Story) -> dict[str, str]:
-    name = _trigger(s, on=None, where={}, webhook=True)["name"]
-    return {"trigger": str(s.api("GET", f"triggers/{name}")["hook"].rpartition("/")[2])}
-
-
 _HEARD = {"on": "rollout.aborted", "where": {"endpoint": "none"}}
 TRIGGERS = {
     "GET triggers": Case(lambda _: Ask(), viewer=(200,), own="it names no object"),
@@ -39,5 +34,4 @@ TRIGGERS = {
     "POST triggers/{name:str}/secret": Case(
         lambda s: Ask(path=_trigger(s, on=None, where={}, webhook=True)), ("trigger.updated",)
     ),
-    "POST hooks/{trigger:str}": Case(lambda s: Ask(path=_hook(s), content=b"{}", status=(401,)), viewer=(401,)),
 }

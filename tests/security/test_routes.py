@@ -41,6 +41,7 @@ OPEN = {
             "runs",
             "compare",
             "pipelines",
+            "datasets",
             "models",
             "endpoints",
             "alerts",

@@ -87,6 +87,7 @@ NO_BLOBS = {
     "blob_holding.digest": "who may ask for a blob, not who needs it; forgotten with the blob",
     "code_snapshot.digest": "goes with the last pipeline run of its snapshot",
     "dataset_version.digest": "of the value beside it",
+    "dataset_version.profile": "names of columns, and statistics",
     "dataset_input.digest": "the user's own, of data that is elsewhere",
     "dataset_input.profile": "text that the user logged",
     "frozen_tree.digest": "of a tree, whose files are artifacts",
