@@ -159,6 +159,39 @@ def test_items_of_a_map_are_steps_in_order_run_here_or_in_workers_and_cached(pro
     assert (second["cached_steps"], second["step_count"], second["groups"][0]["steps"]) == (8, 9, 9)
 
 
+def test_what_items_log_at_the_same_time_is_noted_with_each(project: Project) -> None:
+    program = """
+import time
+
+import mlflow
+
+import modelkeel as keel
+
+
+@keel.step
+def log(x: int) -> int:
+    mlflow.log_param(f"p{x}", x)
+    time.sleep(0.2)
+    mlflow.log_metric("score", x)
+    mlflow.log_metrics({f"m{x}": x, "shared": -x})
+    return x
+
+
+@keel.pipeline
+def logging(count: int = 6) -> list[int]:
+    return log.map(range(count), workers=3)
+"""
+    (project.folder / "logging_flow.py").write_text(program)
+    run = project.run("logging_flow.py:logging")
+    for x, step in enumerate(run["steps"]):
+        assert step["logged"]["params"] == {f"p{x}": str(x)}
+        assert step["logged"]["metrics"] == {"score": float(x), f"m{x}": float(x), "shared": float(-x)}
+    cached = project.run("logging_flow.py:logging", "-p", "count=5")
+    assert cached["cached_steps"] == 5
+    params = project.get(f"/api/v1/runs/{cached['run_id']}")["params"]
+    assert set(params) == {f"p{x}" for x in range(5)}
+
+
 def test_a_step_is_tried_again_and_says_how_often(project: Project) -> None:
     run = project.run("flow.py:again", "-p", f"mark={project.folder.parent}/tries")
     assert (run["steps"][0]["status"], run["steps"][0]["attempts"]) == ("finished", 3)

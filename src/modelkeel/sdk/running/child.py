@@ -154,7 +154,7 @@ class Child:
     def _tracking(self, run_id: str) -> TrackedRun:
         tracked = self._tracked.get(run_id)
         if tracked is None:
-            tracked = self._tracked[run_id] = TrackedRun(self._api, run_id)
+            tracked = self._tracked[run_id] = TrackedRun(self._api, run_id, shared=True)
             tracked.point()
             ImportWatch({"mlflow": tracked.attach}).start()
         tracked.look()

@@ -11,6 +11,7 @@ from typing import Any
 
 from modelkeel.core.errors import KeelError
 from modelkeel.sdk.api import Api
+from modelkeel.sdk.running.noting import Notes, note
 from modelkeel.wire.pipelines import Logged
 
 _ADDRESS, _TOKEN = "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_TOKEN"
@@ -22,9 +23,12 @@ class TrackedRun:
     Args:
         api: the server.
         run_id: of both runs.
+        shared: whether other processes log to the run at the same time: then only what this one logs is told.
     """
 
-    def __init__(self, api: Api, run_id: str) -> None:
+    def __init__(self, api: Api, run_id: str, *, shared: bool = False) -> None:
+        self._shared = shared
+        self._notes: Notes | None = None
         self._api = api
         self._run_id = run_id
         self._set: list[str] = []
@@ -52,6 +56,8 @@ class TrackedRun:
                 "An mlflow run is active already.",
                 hint="End it first: a pipeline run is an mlflow run itself.",
             )
+        if self._shared:
+            self._notes = note(self._run_id)
         mlflow.start_run(run_id=self._run_id)
         self._active = True
 
@@ -64,6 +70,8 @@ class TrackedRun:
         """What was logged since the last call, as far as it can be given to another run."""
         if not self._active:
             return Logged()
+        if self._notes is not None:
+            return self._notes.take()
         data = self._api.get("/api/2.0/mlflow/runs/get", {"run_id": self._run_id})["run"]["data"]
         params = {item["key"]: item["value"] for item in data.get("params", [])}
         metrics = {item["key"]: float(item["value"]) for item in data.get("metrics", [])}
