@@ -15,10 +15,12 @@ import pytest
 import modelkeel as keel
 from modelkeel.app import Keel
 from modelkeel.core.errors import InvalidInput, NotFound
-from tests.acceptance.test_pipelines import Project
+from tests.acceptance.test_pipelines import RUNS, Project
 from tests.conftest import start_server
 
 PIPELINE = """
+from pathlib import Path
+
 import modelkeel as keel
 import polars as pl
 
@@ -31,6 +33,16 @@ def count(frame: pl.DataFrame) -> int:
 @keel.pipeline
 def counted() -> int:
     return count(keel.load_dataset("trips"))
+
+
+@keel.step
+def count_lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+@keel.pipeline
+def lines() -> int:
+    return count_lines(keel.load_dataset("lines"))
 
 
 @keel.pipeline
@@ -109,6 +121,24 @@ def test_a_pipeline_that_reads_a_data_set_runs_again_for_another_version(project
     assert first["run_id"] in project.command("dataset", "show", "trips", "2")["used_by"]
     made = project.run("counting.py:makes", "-p", "rows=4")
     assert project.command("dataset", "show", "made", "1")["run_id"] == made["run_id"]
+
+
+def test_a_new_version_starts_a_pipeline_that_reads_it(project: Project, api: keel.Api, tmp_path: Path) -> None:
+    file = tmp_path / "lines.txt"
+    file.write_text("one\n")
+    keel.save_dataset("lines", file, api=api)
+    project.run("counting.py:lines")
+    project.command("trigger", "set", "on-lines", "lines", "--on", "dataset_version.created", "--where", "name=lines")
+    file.write_text("one\ntwo\n")
+    keel.save_dataset("lines", file, api=api)
+    deadline = time.monotonic() + 60
+    while True:
+        run = project.get(f"{RUNS}/{project.command('runs', '--pipeline', 'lines')[0]['run_id']}")
+        if run["origin"] == "launch" and run["ended"]:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert (run["status"], run["steps"][0]["output"]["inline"]) == ("finished", "2"), run["error"]
 
 
 def test_a_plain_mlflow_run_notes_what_it_read(project: Project) -> None:

@@ -1,7 +1,9 @@
 """`keel.save_dataset` and `keel.load_dataset`: data sets with versions, for pipelines, scripts and `mlflow` runs."""
 
+import atexit
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +12,6 @@ import msgspec
 
 from modelkeel.core.errors import InvalidInput, NotFound
 from modelkeel.sdk.api import Api
-from modelkeel.sdk.capture.cache import cache_folder
 from modelkeel.sdk.running.recorder import patiently, store_content
 from modelkeel.sdk.running.run import current, is_inside_step
 from modelkeel.sdk.values import decode, encode
@@ -100,7 +101,7 @@ def load_dataset(name: str, version: int | None = None, *, api: Api | None = Non
     found = server.get(place, type=DatasetVersion)
     if found.value is None:
         raise NotFound(f"The content of version {found.number} of {name} was let go.", hint="Load a newer version.")
-    content = decode(found.value, lambda digest: server.get_bytes(f"/api/v1/blobs/{digest}"), _folder(found))
+    content = decode(found.value, lambda digest: server.get_bytes(f"/api/v1/blobs/{digest}"), _folder())
     run = current()
     if run is not None:
         loaded = content
@@ -160,11 +161,12 @@ def _number(value: Any) -> float | None:
     return None if value is None or value != value else float(value)  # noqa: PLR0124 - NaN is not equal to itself
 
 
-def _folder(found: DatasetVersion) -> Path:
-    """Where files of a version are laid; another process may lay the same, so each has its own."""
-    place = cache_folder() / "datasets"
-    place.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{found.dataset}-{found.number}-", dir=place))
+@cache
+def _folder() -> Path:
+    """Where files of versions are laid as long as this process lives."""
+    held = tempfile.TemporaryDirectory(prefix="keel-data")
+    atexit.register(held.cleanup)
+    return Path(held.name)
 
 
 def _mlflow_run(api: Api) -> str | None:
