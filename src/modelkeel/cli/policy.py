@@ -57,9 +57,11 @@ def apply(file: Path = Path("modelkeel.toml"), *, json: Annotated[bool, Paramete
         digest = (result["answer"] or {}).get("digest", "")
         console.print(f"{word}  {result['section']}  [dim]{digest[:12]}[/]", highlight=False)
         if (result["answer"] or {}).get("secret"):
-            hook, secret = result["answer"]["hook"], result["answer"]["secret"]
+            hook, secret = f"{api.url}{result['answer']['hook']}", result["answer"]["secret"]
             console.print(
-                f"           signed calls go to {hook}, with this secret, told once: {secret}", highlight=False
+                f"           signed calls go to {hook}, with this secret, told once: {secret}",
+                highlight=False,
+                soft_wrap=True,
             )
         if (result["answer"] or {}).get("voided"):
             console.print(f"           {result['answer']['voided']} open promotions were voided", highlight=False)

@@ -116,7 +116,7 @@ def set_one(
         return
     due = f", next {found['next_due']}" if found["next_due"] else ""
     _say(f"{name} starts {pipeline}: {_when(found['config'])}{due}")
-    _say_secret(found)
+    _say_secret(api.url, found)
 
 
 @trigger.command
@@ -213,7 +213,7 @@ def secret(name: str, *, json: Json = False) -> None:
     if json:
         print_json(found)
         return
-    _say_secret(found)
+    _say_secret(api.url, found)
 
 
 @trigger.command
@@ -248,9 +248,9 @@ def _minute(time: str | None) -> str:
 
 
 def _say(text: str) -> None:
-    Console().print(text, highlight=False, markup=False)
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def _say_secret(found: dict[str, Any]) -> None:
+def _say_secret(url: str, found: dict[str, Any]) -> None:
     if found.get("secret"):
-        _say(f"Signed calls go to {found['hook']}. Their secret, told this once: {found['secret']}")
+        _say(f"Signed calls go to {url}{found['hook']}. Their secret, told this once: {found['secret']}")

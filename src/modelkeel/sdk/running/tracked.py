@@ -14,6 +14,7 @@ from modelkeel.sdk.api import Api
 from modelkeel.sdk.running.noting import Notes, note
 from modelkeel.wire.pipelines import Logged
 
+_ADDRESSES = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 _ADDRESS, _TOKEN = "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_TOKEN"
 
 
@@ -37,6 +38,8 @@ class TrackedRun:
 
     def point(self) -> None:
         """Points `mlflow` at the server, unless the environment points it somewhere already."""
+        if _ADDRESSES not in os.environ:
+            self._give(_ADDRESSES, "true")  # it would print where each run is: we say that once
         if _ADDRESS not in os.environ:
             self._give(_ADDRESS, self._api.url)
             if self._api.token and _TOKEN not in os.environ:

@@ -1,6 +1,7 @@
 """One trial: a run with the values that were chosen, in this process."""
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -156,6 +157,7 @@ def _pipeline(api: Api, target: Pipeline[..., Any], asked: Asked, heard: Report)
 def _function(api: Api, target: Callable[..., Any], asked: Asked, heard: Report) -> Ended:
     import mlflow
 
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for each trial
     mlflow.set_tracking_uri(api.url)
     mlflow.set_experiment(asked.experiment)
     tags = {PARENT: asked.parent}
