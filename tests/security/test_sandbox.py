@@ -240,7 +240,12 @@ def _deploy(target: Target, name: str, version: str) -> tuple[str, dict[str, Any
 
 def _ask(url: str, *questions: str) -> dict[str, float]:
     rows = [{"what": what} for what in questions]
-    answer = httpx.post(f"{url}/invocations", json={"dataframe_records": rows}, timeout=60)
+    deadline = time.monotonic() + 15
+    while True:  # the runtimes follow the record of the rollout within a moment
+        answer = httpx.post(f"{url}/invocations", json={"dataframe_records": rows}, timeout=60)
+        if answer.status_code != 404 or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
     assert answer.status_code == 200, answer.text
     return dict(zip(questions, answer.json()["predictions"], strict=True))
 

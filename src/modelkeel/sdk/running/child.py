@@ -16,6 +16,7 @@ import tempfile
 import threading
 import traceback
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,7 +31,7 @@ from modelkeel.sdk.running.placing import find_step
 from modelkeel.sdk.running.printed import Printed
 from modelkeel.sdk.running.recorder import patiently, store_content
 from modelkeel.sdk.running.run import inside_step
-from modelkeel.sdk.running.task import Line, Outcome, Task, receive, send
+from modelkeel.sdk.running.task import Began, Line, Outcome, Task, receive, send
 from modelkeel.sdk.running.tracked import TrackedRun
 from modelkeel.sdk.values import decode
 
@@ -48,7 +49,7 @@ def main() -> None:
     while True:
         task = tasks.get()
         prints.start()
-        outcome = child.run(task)
+        outcome = child.run(task, lambda: prints.send(Began()))
         prints.send(msgspec.structs.replace(outcome, log=secrets.redact(prints.stop())))
 
 
@@ -124,11 +125,11 @@ class Child:
         self._watch.start()
         secrets.guard(api.url)
 
-    def run(self, task: Task) -> Outcome:
-        """Runs one step; whatever happens is the outcome."""
+    def run(self, task: Task, began: Callable[[], None]) -> Outcome:
+        """Runs one step; whatever happens is the outcome. `began` is told when the step itself begins."""
         with tempfile.TemporaryDirectory(prefix="keel-step") as folder:
             try:
-                return self._run(task, Path(folder))
+                return self._run(task, Path(folder), began)
             except Failed as failed:
                 cause = failed.__cause__ or failed
                 used = failed.used
@@ -139,13 +140,14 @@ class Child:
             except BaseException as error:  # noqa: BLE001 - the run decides what a failure means
                 return _outcome_of(error)
 
-    def _run(self, task: Task, folder: Path) -> Outcome:
+    def _run(self, task: Task, folder: Path, began: Callable[[], None]) -> Outcome:
         tracked = self._tracking(task.run_id)
         with inside_step():
             step = find_step(task.place)
             given = {name: decode(value, self._fetch, folder) for name, value in task.inputs.items()}
             bound = inspect.BoundArguments(step.signature, OrderedDict(given))
             self._seed = task.seed
+            began()
             done = perform(step, task.name, bound, lambda _: seeds.set_seeds(task.seed))
             store_content(self._api, done.encoded.content)
         used = done.used

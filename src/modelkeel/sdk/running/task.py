@@ -94,6 +94,10 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
         return error
 
 
+class Began(msgspec.Struct, frozen=True, tag="began"):
+    """The step itself begins: its process has started, its module is imported, its arguments are there."""
+
+
 class Line(msgspec.Struct, frozen=True, tag="line"):
     """Something that a step printed."""
 

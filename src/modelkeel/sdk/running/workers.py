@@ -17,11 +17,14 @@ import msgspec
 from modelkeel.core.errors import KeelError
 from modelkeel.sdk.api import Api
 from modelkeel.sdk.running.options import Options
-from modelkeel.sdk.running.task import LENGTH, Line, Outcome, Task, send
+from modelkeel.sdk.running.task import LENGTH, Began, Line, Outcome, Task, send
 
 CHILD = "modelkeel.sdk.running.child"
 INSIDE = "MODELKEEL_INSIDE_STEP"
-_MESSAGE = msgspec.msgpack.Decoder(Outcome | Line)
+_MESSAGE = msgspec.msgpack.Decoder(Outcome | Line | Began)
+START_SECONDS = 60.0
+"""How long a process may take to start, to import the step's module and to fetch its arguments."""
+
 _PIECE = 1 << 16
 Hear = Callable[[str], None]
 
@@ -124,7 +127,7 @@ class Worker:
 
     def run(self, task: Task, timeout: float | None, hear: Hear) -> Outcome:
         """Hands a step in and waits for what becomes of it."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout + START_SECONDS
         try:
             send(_pipe(self._process.stdin), task)
         except OSError as error:
@@ -133,7 +136,10 @@ class Worker:
             message = self._next(task, timeout, deadline)
             if isinstance(message, Outcome):
                 return message
-            hear(message.text)
+            if isinstance(message, Line):
+                hear(message.text)
+            elif timeout is not None:  # the start of the process is not the step's time
+                deadline = time.monotonic() + timeout
 
     def kill(self) -> None:
         """Ends the process and all that it started."""
@@ -144,14 +150,14 @@ class Worker:
             with contextlib.suppress(OSError):
                 _pipe(stream).close()
 
-    def _next(self, task: Task, timeout: float | None, deadline: float | None) -> Outcome | Line:
+    def _next(self, task: Task, timeout: float | None, deadline: float | None) -> Outcome | Line | Began:
         output = _pipe(self._process.stdout).fileno()
         while True:
             if len(self._buffer) >= LENGTH:
                 end = LENGTH + int.from_bytes(self._buffer[:LENGTH], "big")
                 if len(self._buffer) >= end:
                     content, self._buffer = self._buffer[LENGTH:end], self._buffer[end:]
-                    message: Outcome | Line = _MESSAGE.decode(content)
+                    message: Outcome | Line | Began = _MESSAGE.decode(content)
                     return message
             left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
             if not wait([output], left):
